@@ -1,0 +1,36 @@
+noinst_LIBRARIES += libcommon.a
+libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS)
+libcommon_a_SOURCES = \
+	common/base64.c common/base64.h \
+	common/buf.c common/buf.h \
+	common/chan.c common/chan.h \
+	common/clock.c common/clock.h \
+	common/conf.c common/conf.h common/conf.def common/conf_dump.c \
+	common/digest.c common/digest.h \
+	common/failpoint.c common/failpoint.h common/failpoint.def \
+	common/harness.c common/harness.h \
+	common/harness_host.c common/harness_host.h \
+	common/json_scan.c common/json_scan.h \
+	common/jsonw.c common/jsonw.h \
+	common/limits.h common/limits.def \
+	common/log.c common/log.h \
+	common/loop.c common/loop.h \
+	common/mem.c common/mem.h \
+	common/memfd.c common/memfd.h \
+	common/msg.c common/msg.h common/msg.def \
+	common/spawn.c common/spawn.h \
+	common/utf8.c common/utf8.h
+COMMON_LIBS = libcommon.a $(MD_LIBS) $(BSD_LIBS)
+
+check_PROGRAMS += tests/unit/test_msg tests/unit/test_chan \
+	tests/unit/test_base64 tests/unit/test_json_scan
+TESTS += tests/unit/test_msg tests/unit/test_chan tests/unit/test_base64 \
+	tests/unit/test_json_scan
+tests_unit_test_json_scan_SOURCES = tests/unit/test_json_scan.c
+tests_unit_test_json_scan_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_base64_SOURCES = tests/unit/test_base64.c
+tests_unit_test_base64_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_msg_SOURCES = tests/unit/test_msg.c
+tests_unit_test_msg_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_chan_SOURCES = tests/unit/test_chan.c
+tests_unit_test_chan_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
