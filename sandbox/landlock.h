@@ -1,0 +1,35 @@
+/*
+ * Landlock: deny everything but the rows.  Constants come from the kernel's
+ * include/uapi/linux/landlock.h up to ABI 7; Debian 12's header stops at 2.
+ */
+#ifndef COVEN_SANDBOX_LANDLOCK_H
+#define COVEN_SANDBOX_LANDLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum landlock_access {
+	LANDLOCK_READ,		/* read and list */
+	LANDLOCK_READ_EXEC,	/* and execute */
+	LANDLOCK_WRITE,		/* everything but execute and device nodes */
+	LANDLOCK_FULL,		/* everything but device nodes */
+};
+
+struct landlock_rule {
+	int			 fd;	/* folder or file; -1: use path */
+	const char		*path;
+	enum landlock_access	 access;
+};
+
+/* The kernel's ABI version, or 0 where there is no Landlock. */
+int	landlock_abi(void);
+
+/*
+ * Restrict this process and its descendants to the rules.  Needs
+ * no_new_privs.  deny_net also forbids TCP bind and connect (ABI 4); scopes
+ * (abstract sockets, signals; ABI 6) are always set where supported.
+ * 0, or -errno (-ENOSYS without Landlock).
+ */
+int	landlock_restrict(const struct landlock_rule *, size_t n, int deny_net);
+
+#endif

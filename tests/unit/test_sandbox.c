@@ -1,0 +1,742 @@
+/*
+ * Profiles: each role enters its own for real, as root and as nobody, is
+ * verified by what the kernel says of it, and then tries what it must not.
+ */
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/chan.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "sandbox/landlock.h"
+#include "sandbox/profile.h"
+#include "sandbox/role.h"
+
+#define NOBODY	65534
+
+/* --- a role, started as the monitor would -------------------------------- */
+
+typedef int	 probe_fn(struct chan *control);
+
+struct start {
+	enum role	 role;
+	uid_t		 uid;
+	bool		 no_userns;
+	probe_fn	*probe;
+	int		 fd4;		/* instead of the row's; 0: the row's */
+};
+
+struct child {
+	pid_t	pid;
+	int	control, log, proc;
+	char	lines[8192];
+	int	status;
+};
+
+static char folder[] = "/tmp/test_sandbox.XXXXXX";
+
+static chan_handler *const no_handlers[MSG__COUNT];
+
+static void
+become(uid_t uid)
+{
+	if (geteuid() != uid && (setresgid(uid, uid, uid) == -1 ||
+	    setresuid(uid, uid, uid) == -1))
+		_exit(200);
+	/* As after the exec by which a role really starts. */
+	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+/* Exactly the descriptors of the row: 0, 1, 2 log, 3 control, 4 folder. */
+static void
+lay_out(int control, int log, int dir)
+{
+	int null = open("/dev/null", O_RDWR);
+	int last = dir >= 0 ? 4 : 3, fd;
+	const int from[] = { null, null, log, control, dir };
+	int high[5];
+
+	for (fd = 0; fd <= last; fd++)
+		high[fd] = fcntl(from[fd], F_DUPFD, 100);
+	for (fd = 0; fd <= last; fd++)
+		if (dup2(high[fd], fd) == -1)
+			_exit(201);
+	if (close_range((unsigned)last + 1, ~0U, 0) == -1)
+		_exit(202);
+}
+
+static _Noreturn void
+run_role(const struct start *s, int control, int log, int dir)
+{
+	char name[] = "role", option[] = ROLE_NO_USERNS;
+	char *argv[] = { name, option, NULL };
+	struct chan chan;
+	struct loop *loop;
+
+	lay_out(control, log, dir);
+	become(s->uid);
+	log_init(NULL, LOG_LEVEL_DEBUG);
+	role_options(s->no_userns ? 2 : 1, argv);
+	loop = loop_new();
+	role_start(s->role, loop, &chan, no_handlers, NULL);
+	_exit(s->probe(&chan));
+}
+
+static void
+make_ends(int sock[2], int log[2])
+{
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+	    sock), 0);
+	assert_int_equal(pipe2(log, O_CLOEXEC), 0);
+}
+
+static void
+start(struct child *c, const struct start *s)
+{
+	int sock[2], log[2], dir = s->fd4 > 0 ? dup(s->fd4) : -1;
+	char path[64];
+
+	make_ends(sock, log);
+	if (s->role == ROLE_STORED && dir == -1)
+		dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*c = (struct child){ .control = sock[0], .log = log[0], .proc = -1 };
+	c->pid = fork();
+	assert_true(c->pid >= 0);
+	if (c->pid == 0)
+		run_role(s, sock[1], log[1], dir);
+	(void)snprintf(path, sizeof(path), "/proc/%d", (int)c->pid);
+	c->proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)close(sock[1]);
+	(void)close(log[1]);
+	mem_close(&dir);
+}
+
+/* The end of a child, and everything it logged. */
+static void
+finish(struct child *c)
+{
+	size_t n = 0;
+	ssize_t r;
+
+	(void)shutdown(c->control, SHUT_RDWR);
+	while (n < sizeof(c->lines) - 1 && (r = read(c->log, c->lines + n,
+	    sizeof(c->lines) - 1 - n)) > 0)
+		n += (size_t)r;
+	c->lines[n] = '\0';
+	assert_int_equal(waitpid(c->pid, &c->status, 0), c->pid);
+	mem_close(&c->control);
+	mem_close(&c->log);
+	mem_close(&c->proc);
+}
+
+static void
+await_hello(struct child *c)
+{
+	struct pollfd p = { .fd = c->control, .events = POLLIN };
+	uint8_t digest[MSG_DIGEST_LEN];
+	union msg_any msg;
+	char packet[512];
+	ssize_t n;
+
+	assert_int_equal(poll(&p, 1, 20000), 1);
+	n = recv(c->control, packet, sizeof(packet), 0);
+	if (n <= 0) {
+		finish(c);
+		fail_msg("no HELLO, status %#x:\n%s", (unsigned)c->status,
+		    c->lines);
+	}
+	assert_int_equal(msg_decode_exact(packet, (size_t)n, MSG_HELLO, &msg),
+	    0);
+	msg_table_digest(digest);
+	assert_int_equal(msg.hello.digest.len, sizeof(digest));
+	assert_memory_equal(msg.hello.digest.p, digest, sizeof(digest));
+}
+
+static void
+say_verified(struct child *c)
+{
+	struct msg_verified v = { 0 };
+	autobuf struct buf b = { 0 };
+
+	assert_int_equal(msg_encode(&b, MSG_VERIFIED, &v), 0);
+	assert_int_equal(send(c->control, buf_head(&b), buf_left(&b),
+	    MSG_NOSIGNAL), buf_left(&b));
+}
+
+static void
+read_status(struct child *c, char *text, size_t size)
+{
+	autoclose int fd = openat(c->proc, "status", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	assert_true(fd >= 0);
+	n = read(fd, text, size - 1);
+	assert_true(n > 0);
+	text[n] = '\0';
+}
+
+/* Through HELLO, what the kernel says, and VERIFIED. */
+static void
+greet_verified(struct child *c, enum role role)
+{
+	char text[8192], why[256] = "";
+
+	await_hello(c);
+	read_status(c, text, sizeof(text));
+	if (profile_verify(role, text, why, sizeof(why)) != 0)
+		fail_msg("%s: %s", msg_role_name(role), why);
+	say_verified(c);
+}
+
+static void
+start_verified(struct child *c, const struct start *s)
+{
+	start(c, s);
+	greet_verified(c, s->role);
+}
+
+static void
+expect_end(struct child *c, const char *what, int sig, int code)
+{
+	finish(c);
+	if (sig != 0 ? !WIFSIGNALED(c->status) || WTERMSIG(c->status) != sig :
+	    !WIFEXITED(c->status) || WEXITSTATUS(c->status) != code)
+		fail_msg("%s: status %#x, log:\n%s", what,
+		    (unsigned)c->status, c->lines);
+}
+
+/* --- every role by every kind of user ------------------------------------ */
+
+static int
+do_nothing(struct chan *c)
+{
+	return chan_is_open(c) && c->state == CS_READY ? 0 : 1;
+}
+
+static const enum role confined[] = {
+	ROLE_APID, ROLE_STORED, ROLE_RUNNER, ROLE_CONFREAD
+};
+
+static bool userns_works, landlock_works;
+
+/*
+ * A role needs a root of its own or Landlock.  Root makes its namespaces
+ * without a user namespace, too.
+ */
+static bool
+can_confine(uid_t uid, bool no_userns)
+{
+	return landlock_works || (userns_works && !(no_userns && uid != 0));
+}
+
+static size_t
+users(uid_t out[2])
+{
+	out[0] = geteuid();
+	out[1] = NOBODY;
+	return out[0] == 0 ? 2 : 1;
+}
+
+static bool
+other_namespace(struct child *c, const char *name)
+{
+	char mine[64], path[64];
+	char a[64] = "", b[64] = "";
+
+	(void)snprintf(mine, sizeof(mine), "/proc/self/ns/%s", name);
+	(void)snprintf(path, sizeof(path), "ns/%s", name);
+	return readlink(mine, a, sizeof(a) - 1) > 0 &&
+	    readlinkat(c->proc, path, b, sizeof(b) - 1) > 0 &&
+	    strcmp(a, b) != 0;
+}
+
+/* Names in the root directory of a child, "." and ".." aside. */
+static int
+root_names(struct child *c)
+{
+	int fd = openat(c->proc, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fdopendir(fd);
+	int n = -2;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	(void)closedir(d);
+	return n;
+}
+
+static void
+every_role_is_confined(void **state)
+{
+	static const char *const names[] = { "user", "mnt", "net", "ipc",
+	    "uts", "cgroup" };
+	struct child c;
+	uid_t uid[2];
+	size_t i, k, n;
+
+	(void)state;
+	for (k = 0; k < users(uid); k++)
+		for (i = 0; i < nitems(confined); i++) {
+			struct start s = { confined[i], uid[k], false,
+			    do_nothing, 0 };
+			char text[8192], why[128];
+
+			start(&c, &s);
+			await_hello(&c);
+			read_status(&c, text, sizeof(text));
+			assert_int_equal(profile_verify(s.role, text, why,
+			    sizeof(why)), 0);
+			for (n = 0; userns_works && n < nitems(names); n++)
+				assert_true(other_namespace(&c, names[n]));
+			if (userns_works && geteuid() == 0)
+				assert_int_equal(root_names(&c),
+				    s.role == ROLE_STORED ? 1 : 0);
+			if (userns_works)
+				assert_non_null(strstr(text,
+				    "CapBnd:\t0000000000000000"));
+			say_verified(&c);
+			expect_end(&c, msg_role_name(s.role), 0, 0);
+		}
+}
+
+static void
+without_userns_the_rest_holds(void **state)
+{
+	struct child c;
+	uid_t uid[2];
+	size_t i, k;
+
+	(void)state;
+	for (k = 0; k < users(uid); k++)
+		for (i = 0; i < nitems(confined); i++) {
+			struct start s = { confined[i], uid[k], true,
+			    do_nothing, 0 };
+			bool can = can_confine(uid[k], true);
+			char end;
+
+			start(&c, &s);
+			if (can)
+				greet_verified(&c, s.role);
+			else
+				assert_int_equal(recv(c.control, &end, 1, 0),
+				    0);
+			expect_end(&c, msg_role_name(s.role), 0,
+			    can ? 0 : FATAL_STATUS);
+			if (uid[k] != 0)
+				assert_non_null(strstr(c.lines,
+				    "goes on without them"));
+			if (!can)
+				assert_non_null(strstr(c.lines, "landlock: "));
+		}
+}
+
+/* --- what a captured role tries ------------------------------------------ */
+
+static int
+open_passwd(struct chan *c)
+{
+	(void)c;
+	return open("/etc/passwd", O_RDONLY) == -1 ? 1 : 0;
+}
+
+static int
+make_socket(struct chan *c)
+{
+	(void)c;
+	return socket(AF_INET, SOCK_STREAM, 0) == -1 ? 1 : 0;
+}
+
+static int
+trace(struct chan *c)
+{
+	(void)c;
+	return (int)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+}
+
+static int
+make_namespace(struct chan *c)
+{
+	(void)c;
+	return unshare(CLONE_NEWUSER);
+}
+
+static int
+execute(struct chan *c)
+{
+	(void)c;
+	return execl("/bin/sh", "sh", "-c", "exit 0", (char *)NULL);
+}
+
+static int
+map_code(struct chan *c)
+{
+	(void)c;
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? 1 : 0;
+}
+
+static int
+stop_listener(struct chan *c)
+{
+	return shutdown(c->source.fd, SHUT_RDWR);
+}
+
+static int
+do_fork(struct chan *c)
+{
+	(void)c;
+	/* Not fork(): glibc 2.41 blocks SIGSYS around it. */
+	return (int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+static int
+be_dumpable(struct chan *c)
+{
+	(void)c;
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static int
+signal_parent(struct chan *c)
+{
+	(void)c;
+	return kill(1, 0);
+}
+
+static int
+terminal_input(struct chan *c)
+{
+	(void)c;
+	return (int)syscall(SYS_ioctl, 0, 0x5412, "x");
+}
+
+static const struct {
+	const char	*name;
+	probe_fn	*fn;
+	bool		 named;		/* TRAP: the call is on the log */
+	bool		 sanitizer;	/* which its runtime may do */
+} crimes[] = {
+	{ "open", open_passwd, true, true },
+	{ "socket", make_socket, true, false },
+	{ "ptrace", trace, false, false },
+	{ "unshare", make_namespace, false, false },
+	{ "execve", execute, false, false },
+	{ "mmap exec", map_code, true, false },
+	{ "shutdown", stop_listener, true, false },
+	{ "fork", do_fork, true, false },
+	{ "dumpable", be_dumpable, true, true },
+	{ "kill", signal_parent, true, false },
+	{ "TIOCSTI", terminal_input, true, false },
+};
+
+static bool
+is_legal(enum role role, size_t crime)
+{
+#ifdef COVEN_SANITIZE
+	if (crimes[crime].sanitizer)
+		return true;
+#endif
+	return role == ROLE_STORED && crimes[crime].fn == open_passwd;
+}
+
+static void
+refused_calls_kill(void **state)
+{
+	struct child c;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < nitems(confined); i++)
+		for (k = 0; k < nitems(crimes); k++) {
+			struct start s = { .role = confined[i],
+			    .uid = NOBODY, .probe = crimes[k].fn };
+
+			if (is_legal(s.role, k))
+				continue;
+			if (geteuid() != 0)
+				s.uid = geteuid();
+			start_verified(&c, &s);
+			expect_end(&c, crimes[k].name, SIGSYS, 0);
+			if (crimes[k].named && strstr(c.lines,
+			    "refused syscall") == NULL)
+				fail_msg("%s is not named in:\n%s",
+				    crimes[k].name, c.lines);
+		}
+}
+
+/* --- stored's folder ----------------------------------------------------- */
+
+/* The number of the first expectation that fails, or 0. */
+static int
+use_folder(struct chan *c)
+{
+	char cwd[64];
+	int fd;
+
+	(void)c;
+	fd = open("new", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd == -1 || write(fd, "x", 1) != 1 || fsync(fd) == -1)
+		return 1;
+	fd = openat(ROLE_FD_FOLDER, "new", O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return 2;
+	if (unlink("new") == -1)
+		return 3;
+	if (getcwd(cwd, sizeof(cwd)) == NULL)
+		return 4;
+	if (openat(ROLE_FD_FOLDER, "../etc/passwd", O_RDONLY) != -1)
+		return 5;
+	if (open("/etc/passwd", O_RDONLY) != -1)
+		return 6;
+	/* Without Landlock that is its own root, and empty. */
+	if (landlock_works &&
+	    openat(ROLE_FD_FOLDER, "..", O_RDONLY | O_DIRECTORY) != -1)
+		return 7;
+	if (landlock_works && open("/", O_RDONLY | O_DIRECTORY) != -1)
+		return 8;
+	if (open("/tmp/stored-was-here", O_RDWR | O_CREAT, 0600) != -1)
+		return 9;
+	return 0;
+}
+
+static void
+stored_has_its_folder_alone(void **state)
+{
+	struct child c;
+	uid_t uid[2];
+	size_t k;
+	int no;
+
+	(void)state;
+	for (k = 0; k < users(uid); k++)
+		for (no = 0; no < 2; no++) {
+			struct start s = { ROLE_STORED, uid[k], no,
+			    use_folder, 0 };
+
+			if (!can_confine(uid[k], no))
+				continue;
+			start_verified(&c, &s);
+			expect_end(&c, "folder", 0, 0);
+		}
+}
+
+/* A descriptor of a detached mount serves as well. */
+static void
+stored_takes_a_detached_mount(void **state)
+{
+	struct start s = { .role = ROLE_STORED, .probe = use_folder };
+	autoclose int tree = -1;
+	struct child c;
+
+	(void)state;
+	tree = (int)syscall(SYS_open_tree, AT_FDCWD, folder,
+	    1 /* OPEN_TREE_CLONE */ | O_CLOEXEC);
+	if (tree == -1 || !userns_works) {
+		print_message("SKIP: detached mounts need root\n");
+		skip();
+	}
+	s.fd4 = tree;
+	start_verified(&c, &s);
+	expect_end(&c, "detached mount", 0, 0);
+}
+
+/* --- apid's clients ------------------------------------------------------ */
+
+static int
+who_calls(struct chan *control)
+{
+	struct ucred cr;
+	socklen_t len = sizeof(cr);
+
+	/* The parent made the pair: its uid is the owner's. */
+	if (getsockopt(control->source.fd, SOL_SOCKET, SO_PEERCRED, &cr,
+	    &len) == -1)
+		return 255;
+	return cr.uid == 1000 ? 1 : cr.uid == NOBODY ? 2 : 3;
+}
+
+static int
+as_owner_nobody(void)
+{
+	struct start s = { ROLE_APID, NOBODY, false, who_calls, 0 };
+	struct child c;
+
+	become(NOBODY);
+	start_verified(&c, &s);
+	finish(&c);
+	return WIFEXITED(c.status) ? WEXITSTATUS(c.status) : 254;
+}
+
+static void
+apid_tells_its_owner_from_strangers(void **state)
+{
+	struct start s = { ROLE_APID, NOBODY, false, who_calls, 0 };
+	struct child c;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0 || !userns_works) {
+		print_message("SKIP: needs root to be two users\n");
+		skip();
+	}
+	/* A stranger (root here) reads as the overflow uid. */
+	start_verified(&c, &s);
+	expect_end(&c, "stranger", 0, 2);
+	/* The owner does not, even where he has that very uid outside. */
+	pid = fork();
+	if (pid == 0)
+		_exit(as_owner_nobody());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+}
+
+/* --- the monitor's side -------------------------------------------------- */
+
+static void
+silence_and_lies_end_a_role(void **state)
+{
+	struct start s = { ROLE_CONFREAD, geteuid(), false, do_nothing, 0 };
+	struct child c;
+
+	(void)state;
+	start(&c, &s);
+	await_hello(&c);
+	expect_end(&c, "closed", 0, FATAL_STATUS);
+	start(&c, &s);
+	await_hello(&c);
+	assert_int_equal(send(c.control, "nonsense", 8, 0), 8);
+	expect_end(&c, "nonsense", 0, FATAL_STATUS);
+}
+
+static void
+inherited_descriptors_are_closed(void **state)
+{
+	/* confread's row ends at 3: the folder on 4 is one too many. */
+	autoclose int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct start s = { .role = ROLE_CONFREAD, .uid = geteuid(),
+	    .probe = do_nothing, .fd4 = dir };
+	struct child c;
+
+	(void)state;
+	start_verified(&c, &s);
+	expect_end(&c, "inherited", 0, 0);
+	assert_non_null(strstr(c.lines, "close descriptor 4"));
+}
+
+static int
+sleep_on(struct chan *c)
+{
+	return chan_wait(c, 20000) != 0;
+}
+
+/*
+ * The monitor's process goes, and its channel stays open in another one:
+ * then the death signal alone ends the role.
+ */
+static void
+a_role_dies_with_its_monitor(void **state)
+{
+	struct start s = { ROLE_RUNNER, geteuid(), false, sleep_on, 0 };
+	struct pollfd p = { .events = POLLIN };
+	int sock[2], log[2], status;
+	char text[1024];
+	struct child c;
+	ssize_t n;
+
+	(void)state;
+	make_ends(sock, log);
+	c = (struct child){ .control = sock[0], .log = log[0], .proc = -1 };
+	c.pid = fork();
+	if (c.pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (fork() == 0)
+			run_role(&s, sock[1], log[1], -1);
+		(void)waitpid(-1, &status, 0);	/* only if it fails */
+		_exit(1);
+	}
+	(void)close(sock[1]);
+	(void)close(log[1]);
+	await_hello(&c);
+	say_verified(&c);
+	/* The role sleeps in the kernel now, or is about to. */
+	assert_int_equal(kill(c.pid, SIGKILL), 0);
+	assert_int_equal(waitpid(c.pid, &status, 0), c.pid);
+	p.fd = c.log;
+	do {
+		assert_int_equal(poll(&p, 1, 10000), 1);
+		n = read(c.log, text, sizeof(text));
+	} while (n > 0);
+	assert_int_equal(n, 0);		/* the last writer is gone */
+	(void)close(c.control);
+	(void)close(c.log);
+}
+
+static int
+make_folder(void **state)
+{
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(chmod(folder, 0777), 0);
+	landlock_works = landlock_abi() > 0;
+	userns_works = profile_probe_userns() == 0;
+	if (!userns_works)
+		print_message("SKIP namespaces: %s\n",
+		    strerror(-profile_probe_userns()));
+	return 0;
+}
+
+static int
+remove_folder(void **state)
+{
+	(void)state;
+	return rmdir(folder);
+}
+
+int
+main(void)
+{
+	/* In a sandbox of the suite's own, say. */
+	const struct CMUnitTest refused[] = {
+		cmocka_unit_test(without_userns_the_rest_holds),
+	};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_role_is_confined),
+		cmocka_unit_test(without_userns_the_rest_holds),
+		cmocka_unit_test(refused_calls_kill),
+		cmocka_unit_test(stored_has_its_folder_alone),
+		cmocka_unit_test(stored_takes_a_detached_mount),
+		cmocka_unit_test(apid_tells_its_owner_from_strangers),
+		cmocka_unit_test(silence_and_lies_end_a_role),
+		cmocka_unit_test(inherited_descriptors_are_closed),
+		cmocka_unit_test(a_role_dies_with_its_monitor),
+	};
+
+	if (landlock_abi() == 0 && profile_probe_userns() != 0)
+		return cmocka_run_group_tests(refused, make_folder,
+		    remove_folder);
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
