@@ -1,0 +1,199 @@
+/*
+ * coven-confread: reads one file that the monitor opened, answers rows and
+ * exits.  It opens nothing itself.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/chan.h"
+#include "common/conf.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "coven-confread/confread.h"
+#include "sandbox/role.h"
+
+struct reading {
+	struct loop	*loop;
+	struct chan	*control;
+	uint32_t	 rows, errors;
+	bool		 done;
+};
+
+/* A lost row would be a file half in force; the answers are bounded. */
+static void
+answer(struct reading *r, enum msg_type type, const void *msg)
+{
+	int e = chan_send(r->control, type, msg, -1);
+
+	if (e < 0 && e != -EPIPE)
+		fatal("answer the monitor: %s", strerror(-e));
+}
+
+static void
+on_row(void *ctx, const struct msg_conf_row *row)
+{
+	struct reading *r = ctx;
+
+	answer(r, MSG_CONF_ROW, row);
+	r->rows++;
+}
+
+static void
+on_error(void *ctx, uint32_t line, const char *key, const char *text)
+{
+	struct msg_conf_error e = { .line = line, .key = key, .text = text };
+	struct reading *r = ctx;
+
+	if (r->errors++ < LIMIT_CONF_ERRORS)
+		answer(r, MSG_CONF_ERROR, &e);
+}
+
+static void
+on_harness(void *ctx, const struct msg_harness_row *row)
+{
+	struct reading *r = ctx;
+	struct buf record = { .max = LIMIT_PACKET };
+	struct msg_conf_harness m = { 0 };
+
+	/* The reader has tried the encoding: only memory can be missing. */
+	if (msg_encode(&record, MSG_HARNESS_ROW, row) < 0)
+		fatal("encode an adapter");
+	m.harness = (struct msg_bin){ buf_head(&record), buf_left(&record) };
+	answer(r, MSG_CONF_HARNESS, &m);
+	buf_fini(&record);
+	r->rows++;
+}
+
+static void
+on_warn(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_warn("%s", text);
+}
+
+/* 0, or an error has been reported. */
+static int
+read_file(struct reading *r, int fd, struct buf *b)
+{
+	ssize_t n;
+	char *to;
+
+	for (;;) {
+		to = buf_reserve(b, 65536);
+		if (to == NULL || buf_left(b) > LIMIT_CONF_FILE) {
+			on_error(r, 0, "", "is longer than 256 KiB");
+			return -EMSGSIZE;
+		}
+		n = read(fd, to, 65536);
+		if (n == 0)
+			return 0;
+		if (n > 0)
+			buf_commit(b, (size_t)n);
+		else if (errno != EINTR) {
+			on_error(r, 0, "", "cannot be read");
+			return -errno;
+		}
+	}
+}
+
+static void
+finish(struct reading *r)
+{
+	struct msg_conf_done done = { .rows = r->rows };
+	char more[64];
+
+	if (r->errors > LIMIT_CONF_ERRORS) {
+		struct msg_conf_error e = { .text = more };
+
+		(void)snprintf(more, sizeof(more), "and %u more errors",
+		    r->errors - LIMIT_CONF_ERRORS);
+		answer(r, MSG_CONF_ERROR, &e);
+	}
+	answer(r, MSG_CONF_DONE, &done);
+	r->done = true;
+	if (chan_queued(r->control) == 0)
+		loop_quit(r->loop, 0);
+}
+
+static int
+on_conf_read(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct reading *r = c->ctx;
+	const struct confread_sink sink = { on_row, on_harness, on_error,
+	    on_warn, r };
+	autobuf struct buf b = { .max = LIMIT_CONF_FILE + 2 * 65536 };
+
+	if (msg->conf_read.kind != CONF_FILE_TOML &&
+	    msg->conf_read.kind != CONF_FILE_MANIFEST)
+		return chan_blame(c, "a file of kind %u", msg->conf_read.kind);
+	if (read_file(r, *fd, &b) == 0) {
+		if (msg->conf_read.kind == CONF_FILE_TOML)
+			confread_toml(buf_head(&b), buf_left(&b), &sink);
+		else
+			confread_manifest(buf_head(&b), buf_left(&b), &sink);
+	}
+	finish(r);
+	return 0;
+}
+
+static void
+on_drain(struct chan *c)
+{
+	struct reading *r = c->ctx;
+
+	if (r->done)
+		loop_quit(r->loop, 0);
+}
+
+static int
+on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct reading *r = c->ctx;
+
+	(void)msg;
+	(void)fd;
+	loop_quit(r->loop, 0);
+	return 0;
+}
+
+static chan_handler *const handlers[MSG__COUNT] = {
+	[MSG_CONF_READ] = on_conf_read,
+	[MSG_SHUTDOWN] = on_shutdown,
+};
+
+/*
+ * What the first use of a library would ask of the kernel: json-c's seed
+ * comes from getrandom and a hash of the environment, C++'s locale and
+ * emergency pool from the allocator.
+ */
+static void
+warm_up(void)
+{
+	static const char toml[] = "x = [1.5, \"a\", 1979-05-27]\n";
+	static const char json[] = "{\"adapters\":[{\"id\":\"codex\"}]}";
+	struct reading none = { .errors = LIMIT_CONF_ERRORS };
+	struct confread_sink sink = { on_row, on_harness, on_error, on_warn,
+	    &none };
+
+	log_init("confread", LOG_LEVEL_ERROR);
+	confread_toml(toml, sizeof(toml) - 1, &sink);
+	confread_manifest(json, sizeof(json) - 1, &sink);
+	log_init("confread", LOG_LEVEL_INFO);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct chan control;
+	struct reading r = { .control = &control };
+
+	warm_up();
+	r.loop = loop_new();
+	role_options(argc, argv);
+	role_start(ROLE_CONFREAD, r.loop, &control, handlers, &r);
+	control.on_drain = on_drain;
+	return loop_run(r.loop);
+}
