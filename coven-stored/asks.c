@@ -1,0 +1,379 @@
+/*
+ * What apid asks and what answers it.  An ask waits for the end of the turn,
+ * so that it sees what was committed and nothing else; EVENTS may then wait
+ * for the session's next event.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "coven-stored/page.h"
+#include "coven-stored/stored.h"
+
+struct ask {
+	TAILQ_ENTRY(ask) link;		/* stored.asks */
+	RB_ENTRY(ask)	 tree;		/* stored.waits */
+	struct stored	*stored;
+	enum msg_type	 type;
+	struct asked	 asked;
+	char		*id, *text;	/* owned: the strings of msg */
+	union msg_any	 msg;
+	int64_t		 key;		/* of the session it waits for */
+	uint64_t	 serial;
+	bool		 expired;
+	struct timer	 timer;
+};
+
+static int
+ask_cmp(struct ask *a, struct ask *b)
+{
+	if (a->key != b->key)
+		return a->key < b->key ? -1 : 1;
+	return a->serial < b->serial ? -1 : a->serial > b->serial;
+}
+
+RB_PROTOTYPE(wait_tree, ask, tree, ask_cmp)
+RB_GENERATE(wait_tree, ask, tree, ask_cmp)
+
+/* --- the queue --- */
+
+/* Which fields each row has: its tag, and the strings that must be kept. */
+static void
+keep_fields(struct ask *a)
+{
+	union msg_any *m = &a->msg;
+	const char *id = "", *text = "";
+
+#define KEEP(TYPE, f, i, t)						\
+	case TYPE:							\
+		a->asked.tag = m->f.tag;				\
+		id = i;							\
+		text = t;						\
+		break
+	switch ((int)a->type) {
+	KEEP(MSG_SESSION_LIST, session_list, m->session_list.after_id,
+	    m->session_list.after_created);
+	KEEP(MSG_SESSION_GET, session_get, m->session_get.id, "");
+	KEEP(MSG_INPUT_CHECK, input_check, m->input_check.id, "");
+	KEEP(MSG_INPUT, input, m->input.id, "");
+	KEEP(MSG_KILL, kill, m->kill.id, "");
+	KEEP(MSG_SIGNAL, signal, m->signal.id, "");
+	KEEP(MSG_EVENTS, events, m->events.id, m->events.after_event);
+	KEEP(MSG_CANCEL, cancel, "", "");
+	}
+#undef KEEP
+	a->id = mem_strdup(id);
+	a->text = mem_strdup(text);
+}
+
+static void
+unhold(struct stored *s, struct ask *a)
+{
+	RB_REMOVE(wait_tree, &s->waits, a);
+	s->nwaits--;
+}
+
+static void
+on_wait_over(struct timer *t)
+{
+	struct ask *a = t->ctx;
+
+	unhold(a->stored, a);
+	a->expired = true;
+	TAILQ_INSERT_TAIL(&a->stored->asks, a, link);
+}
+
+void
+ask_add(struct stored *s, enum msg_type type, const union msg_any *msg)
+{
+	struct ask *a = mem_zalloc(1, sizeof(*a));
+
+	a->stored = s;
+	a->type = type;
+	a->msg = *msg;
+	a->asked.pending = true;
+	a->timer = (struct timer){ .cb = on_wait_over, .ctx = a };
+	keep_fields(a);
+	TAILQ_INSERT_TAIL(&s->asks, a, link);
+}
+
+static void
+ask_free(struct ask *a)
+{
+	timer_stop(a->stored->loop, &a->timer);
+	free(a->id);
+	free(a->text);
+	free(a);
+}
+
+void
+asks_wake(struct stored *s, int64_t key)
+{
+	struct ask from = { .key = key }, *a, *next;
+
+	for (a = RB_NFIND(wait_tree, &s->waits, &from);
+	    a != NULL && a->key == key; a = next) {
+		next = RB_NEXT(wait_tree, &s->waits, a);
+		unhold(s, a);
+		TAILQ_INSERT_TAIL(&s->asks, a, link);
+	}
+}
+
+void
+asks_drop(struct stored *s)
+{
+	struct ask *a;
+
+	while ((a = RB_MIN(wait_tree, &s->waits)) != NULL) {
+		unhold(s, a);
+		ask_free(a);
+	}
+	while ((a = TAILQ_FIRST(&s->asks)) != NULL) {
+		TAILQ_REMOVE(&s->asks, a, link);
+		ask_free(a);
+	}
+}
+
+/* --- answers; true keeps the ask for later --- */
+
+static bool
+failed(struct stored *s, struct ask *a, int r)
+{
+	if (log_allowed(&s->limit, "reads"))
+		log_error("read for apid: %s", strerror(-r));
+	stored_reply(s, &a->asked, STORE_ERROR, "the store cannot be read");
+	return false;
+}
+
+static bool
+answer_list(struct stored *s, struct ask *a)
+{
+	const struct msg_session_list *m = &a->msg.session_list;
+	struct page page;
+	int r;
+
+	page_init(&page, s->store);
+	r = page_sessions(&page, &(struct store_list){
+	    .after_created = a->text, .after_id = a->id,
+	    .archived = m->include_archived != 0, .limit = m->limit });
+	if (r < 0)
+		(void)failed(s, a, r);
+	else
+		stored_reply_rows(s, &a->asked, STORE_OK, &page.out,
+		    page.rows, page.more);
+	page_fini(&page);
+	return false;
+}
+
+static bool
+answer_get(struct stored *s, struct ask *a)
+{
+	stored_reply_session(s, &a->asked, STORE_OK, a->id);
+	return false;
+}
+
+/* Also what is left of INPUT when its session takes none. */
+static bool
+answer_input_check(struct stored *s, struct ask *a)
+{
+	struct run *run = run_find(s, a->id);
+	struct store_session old;
+	enum store_code code = STORE_NOT_LIVE;
+	int r;
+
+	r = store_find(s->store, a->id, &old);
+	if (r < 0)
+		return failed(s, a, r);
+	if (r > 0)
+		code = STORE_NOT_FOUND;
+	else if (a->type == MSG_INPUT_CHECK && run != NULL &&
+	    run_takes_input(run))
+		code = STORE_OK;
+	stored_reply(s, &a->asked, code, NULL);
+	return false;
+}
+
+static bool
+answer_not_a_run(struct stored *s, struct ask *a)
+{
+	struct store_session old;
+	enum store_code code = STORE_NOT_LIVE;
+	int r = store_find(s->store, a->id, &old);
+
+	if (r < 0)
+		return failed(s, a, r);
+	if (r > 0)
+		code = STORE_NOT_FOUND;
+	else if (old.external && !session_has_ended(old.status))
+		code = STORE_EXTERNAL_UNKILLABLE;
+	stored_reply(s, &a->asked, code, NULL);
+	return false;
+}
+
+static bool
+answer_kill(struct stored *s, struct ask *a)
+{
+	struct msg_run_kill again = { .id = a->id };
+	struct run *run = run_find(s, a->id);
+
+	if (run == NULL || (run->state != RS_STARTING &&
+	    run->state != RS_LIVE) || (run->exited && !run->killing))
+		return answer_not_a_run(s, a);
+	if (run->nkills == LIMIT_STORE_KILLS) {
+		stored_reply(s, &a->asked, STORE_UNAVAILABLE,
+		    "too many kills of one session");
+		return false;
+	}
+	run->kills[run->nkills++] = a->asked.tag;
+	if (!run->killing) {
+		run->killing = true;
+		(void)job_new(s, JOB_KILLING, run);
+	} else if (!timer_running(&run->kill_timer) &&
+	    run->state == RS_LIVE) {
+		/* The first one timed out. */
+		stored_tell(s, MSG_RUN_KILL, &again, -1);
+	}
+	if (!timer_running(&run->kill_timer))
+		timer_start(s->loop, &run->kill_timer, LIMIT_KILL_WAIT_MS);
+	return false;
+}
+
+static bool
+answer_signal(struct stored *s, struct ask *a)
+{
+	static const int listed[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1,
+	    SIGUSR2, SIGTERM, SIGCONT, SIGWINCH, SIGTSTP };
+	struct run *run = run_find(s, a->id);
+	uint32_t signo = a->msg.signal.signo;
+	struct job *j;
+	size_t i;
+
+	for (i = 0; i < nitems(listed); i++)
+		if ((uint32_t)listed[i] == signo)
+			break;
+	if (i == nitems(listed)) {
+		stored_reply(s, &a->asked, STORE_ERROR,
+		    "that signal is not listed");
+		return false;
+	}
+	if (run == NULL || run->state != RS_LIVE || run->exited) {
+		a->type = MSG_INPUT;	/* not found, or not live */
+		return answer_input_check(s, a);
+	}
+	j = job_new(s, JOB_SIGNAL, run);
+	j->asked = a->asked;
+	j->signo = signo;
+	return false;
+}
+
+static bool
+hold(struct stored *s, struct ask *a, int64_t key)
+{
+	uint32_t ms = a->msg.events.wait_ms;
+
+	if (a->expired || ms == 0 || s->stopping ||
+	    s->nwaits >= LIMIT_STORE_WAITS)
+		return false;
+	a->key = key;
+	a->serial = ++s->serial;
+	s->nwaits++;
+	RB_INSERT(wait_tree, &s->waits, a);
+	if (!timer_running(&a->timer))
+		timer_start(s->loop, &a->timer, ms < LIMIT_EVENTS_WAIT_MS ? ms :
+		    LIMIT_EVENTS_WAIT_MS);
+	return true;
+}
+
+static uint64_t
+cursor(struct stored *s, const struct ask *a)
+{
+	uint64_t seq;
+
+	if (a->msg.events.has_after)
+		return a->msg.events.after_seq;
+	/* An id that was never given out is no cursor, as clients expect. */
+	return store_event_seq(s->store, a->text, &seq) == 0 ? seq : 0;
+}
+
+static bool
+answer_events(struct stored *s, struct ask *a)
+{
+	struct store_session session;
+	struct page page;
+	bool kept = false;
+	int r;
+
+	r = store_find(s->store, a->id, &session);
+	if (r > 0)
+		stored_reply(s, &a->asked, STORE_NOT_FOUND, NULL);
+	if (r != 0)
+		return r < 0 ? failed(s, a, r) : false;
+	page_init(&page, s->store);
+	r = page_events(&page, session.key, a->id, cursor(s, a),
+	    a->msg.events.limit);
+	if (r < 0)
+		(void)failed(s, a, r);
+	else if (r == STORE_TOO_LARGE)
+		stored_reply(s, &a->asked, STORE_TOO_LARGE, page.text);
+	else if (page.rows == 0 && !session_has_ended(session.status))
+		kept = hold(s, a, session.key);
+	if (r == 0 && !kept)
+		stored_reply_rows(s, &a->asked, STORE_OK, &page.out,
+		    page.rows, page.more);
+	page_fini(&page);
+	return kept;
+}
+
+static bool
+answer_cancel(struct stored *s, struct ask *a)
+{
+	struct ask *w, *next;
+
+	for (w = RB_MIN(wait_tree, &s->waits); w != NULL; w = next) {
+		next = RB_NEXT(wait_tree, &s->waits, w);
+		if (w->asked.tag != a->asked.tag)
+			continue;
+		unhold(s, w);
+		ask_free(w);
+	}
+	return false;
+}
+
+static const struct {
+	enum msg_type	type;
+	bool		(*answer)(struct stored *, struct ask *);
+} answers[] = {
+	{ MSG_SESSION_LIST, answer_list },
+	{ MSG_SESSION_GET, answer_get },
+	{ MSG_INPUT_CHECK, answer_input_check },
+	{ MSG_INPUT, answer_input_check },
+	{ MSG_KILL, answer_kill },
+	{ MSG_SIGNAL, answer_signal },
+	{ MSG_EVENTS, answer_events },
+	{ MSG_CANCEL, answer_cancel },
+};
+
+bool
+asks_run(struct stored *s)
+{
+	bool some = false;
+	struct ask *a;
+	size_t i;
+
+	/* Every answer under way holds a descriptor. */
+	while ((a = TAILQ_FIRST(&s->asks)) != NULL &&
+	    chan_queued(&s->apid) <= LIMIT_STORE_UNREAD) {
+		bool kept = false;
+
+		some = true;
+		TAILQ_REMOVE(&s->asks, a, link);
+		for (i = 0; i < nitems(answers); i++)
+			if (answers[i].type == a->type)
+				kept = answers[i].answer(s, a);
+		if (!kept)
+			ask_free(a);
+	}
+	return some;
+}

@@ -1,0 +1,56 @@
+# The record: a library over which the program is a thin main.
+noinst_LIBRARIES += libstored.a
+libstored_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS) \
+	$(SQLITE_CFLAGS)
+libstored_a_SOURCES = \
+	coven-stored/asks.c \
+	coven-stored/jobs.c \
+	coven-stored/migrate.c coven-stored/migrate.h \
+	coven-stored/on_apid.c \
+	coven-stored/on_monitor.c \
+	coven-stored/on_runner.c coven-stored/on_runner.h \
+	coven-stored/page.c coven-stored/page.h \
+	coven-stored/reserve.c coven-stored/reserve.h \
+	coven-stored/run.c \
+	coven-stored/sql.def \
+	coven-stored/sqlite.c coven-stored/sqlite.h \
+	coven-stored/store.c coven-stored/store.h \
+	coven-stored/store_event.c coven-stored/store_internal.h \
+	coven-stored/stored.c coven-stored/stored.h \
+	coven-stored/writer.c
+STORED_LIBS = libstored.a $(COMMON_LIBS) $(SQLITE_LIBS)
+
+STORED_TESTS = tests/unit/test_store tests/unit/test_store_page \
+	tests/unit/test_stored tests/unit/test_stored_ask \
+	tests/unit/test_stored_full
+check_PROGRAMS += $(STORED_TESTS)
+TESTS += $(STORED_TESTS)
+# A store in a folder of its own.
+STORE_FIXTURE = tests/unit/store_fixture.c tests/unit/store_fixture.h
+# A stored, and a monitor, an apid and runners played to it.
+STORED_PEERS = tests/unit/stored_peers.c tests/unit/stored_peers.h
+
+tests_unit_test_store_SOURCES = tests/unit/test_store.c $(STORE_FIXTURE)
+tests_unit_test_store_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_store_page_SOURCES = tests/unit/test_store_page.c \
+	$(STORE_FIXTURE)
+tests_unit_test_store_page_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_page_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stored_SOURCES = tests/unit/test_stored.c $(STORED_PEERS)
+tests_unit_test_stored_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS)
+tests_unit_test_stored_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stored_ask_SOURCES = tests/unit/test_stored_ask.c \
+	$(STORED_PEERS)
+tests_unit_test_stored_ask_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
+tests_unit_test_stored_ask_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stored_full_SOURCES = tests/unit/test_stored_full.c \
+	$(STORED_PEERS)
+tests_unit_test_stored_full_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
+tests_unit_test_stored_full_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+
+pkglibexec_PROGRAMS += coven-stored/coven-stored
+coven_stored_coven_stored_SOURCES = coven-stored/main.c
+coven_stored_coven_stored_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
+coven_stored_coven_stored_LDADD = libstored.a $(SANDBOX_LIBS) $(COMMON_LIBS) \
+	$(SQLITE_LIBS)

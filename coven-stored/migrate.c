@@ -1,0 +1,122 @@
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/mem.h"
+#include "coven-stored/migrate.h"
+
+/*
+ * Why events is a rowid table with an index, not one clustered by session:
+ * appends go to one place, and payloads of tens of kilobytes stay in a table
+ * leaf's overflow chain.  Measured with 120-byte and 48-KiB payloads, writing
+ * and paging differ by less than the noise between the two.
+ *
+ * What changes with every batch (last_n) is in runs, apart from sessions,
+ * whose title may be megabytes.
+ *
+ * status repeats the names of enum session_status so that the file explains
+ * and defends itself.  audit gets a digest column when chains are built.
+ */
+static const char schema_1[] =
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE sessions ("
+    " key INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " id TEXT NOT NULL UNIQUE,"
+    " project_root TEXT NOT NULL,"
+    " harness TEXT NOT NULL,"
+    " title TEXT NOT NULL,"
+    " status TEXT NOT NULL CHECK (status IN ('created', 'running', 'idle',"
+    "  'completed', 'failed', 'killed', 'orphaned')),"
+    " exit_code INTEGER,"
+    " archived_at TEXT,"
+    " created_at TEXT NOT NULL,"
+    " updated_at TEXT NOT NULL,"
+    " conversation_id TEXT,"
+    " familiar_id TEXT,"
+    " labels TEXT NOT NULL,"
+    " external INTEGER NOT NULL CHECK (external IN (0, 1)),"
+    " transcript_path TEXT"
+    ") STRICT;"
+    "CREATE INDEX sessions_by_age ON sessions (created_at, id);"
+    "CREATE INDEX sessions_open ON sessions (status)"
+    " WHERE status IN ('created', 'running');"
+
+    "CREATE TABLE runs ("
+    " session INTEGER PRIMARY KEY REFERENCES sessions (key)"
+    "  ON DELETE CASCADE,"
+    " spec_digest BLOB NOT NULL,"
+    " last_n INTEGER NOT NULL DEFAULT 0,"
+    " killing INTEGER NOT NULL DEFAULT 0 CHECK (killing IN (0, 1)),"
+    " held_exit TEXT,"
+    " held_ns INTEGER"
+    ") STRICT;"
+
+    "CREATE TABLE events ("
+    " seq INTEGER PRIMARY KEY,"
+    " session INTEGER NOT NULL REFERENCES sessions (key)"
+    "  ON DELETE CASCADE,"
+    " kind INTEGER NOT NULL,"
+    " payload TEXT NOT NULL,"
+    " created_ns INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX events_by_session ON events (session, seq);"
+
+    "CREATE TABLE audit ("
+    " n INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " at_ns INTEGER NOT NULL,"
+    " verb TEXT NOT NULL,"
+    " session TEXT,"
+    " detail TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE TRIGGER audit_kept_u BEFORE UPDATE ON audit BEGIN"
+    " SELECT raise(ABORT, 'audit is append-only'); END;"
+    "CREATE TRIGGER audit_kept_d BEFORE DELETE ON audit BEGIN"
+    " SELECT raise(ABORT, 'audit is append-only'); END;"
+
+    "INSERT INTO meta (name, value) VALUES ('seq', 0);";
+
+/* Step i brings version i to i + 1. */
+static const char *const steps[STORE_SCHEMA] = { schema_1 };
+
+static int
+run_step(struct db *db, int64_t from, char *why, size_t whylen)
+{
+	char script[sizeof(schema_1) + 256];
+
+	(void)snprintf(script, sizeof(script), "BEGIN EXCLUSIVE; %s"
+	    " PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
+	    steps[from], STORE_APPLICATION_ID, (int)from + 1);
+	return db_script(db, script, why, whylen);
+}
+
+int
+migrate(struct db *db, char *why, size_t whylen)
+{
+	int64_t id, version, objects;
+	int r;
+
+	if ((r = db_pragma(db, "PRAGMA application_id", &id)) < 0 ||
+	    (r = db_pragma(db, "PRAGMA user_version", &version)) < 0 ||
+	    (r = db_pragma(db, "SELECT count(*) FROM sqlite_schema",
+	    &objects)) < 0) {
+		(void)snprintf(why, whylen, "the schema cannot be read");
+		return r;
+	}
+	if (id != STORE_APPLICATION_ID && (objects != 0 || id != 0)) {
+		(void)snprintf(why, whylen,
+		    "the file is another program's (application id %lld)",
+		    (long long)id);
+		return -EPROTO;
+	}
+	if (version < 0 || version > STORE_SCHEMA) {
+		(void)snprintf(why, whylen, "schema %lld is newer than schema "
+		    "%d, the newest of this build", (long long)version,
+		    STORE_SCHEMA);
+		return -EPROTO;
+	}
+	for (; version < STORE_SCHEMA; version++)
+		if ((r = run_step(db, version, why, whylen)) < 0)
+			return r;	/* closing the file rolls back */
+	return 0;
+}

@@ -1,0 +1,18 @@
+/*
+ * The schema, as forward steps.
+ */
+#ifndef COVEN_STORED_MIGRATE_H
+#define COVEN_STORED_MIGRATE_H
+
+#include "coven-stored/sqlite.h"
+
+#define STORE_APPLICATION_ID	0x636f7673	/* "covs" */
+#define STORE_SCHEMA		1
+
+/*
+ * Bring the file to STORE_SCHEMA, each step in a transaction of its own.
+ * Refuses a newer schema and a file of another program, by name, in why.
+ */
+int	migrate(struct db *, char *why, size_t whylen);
+
+#endif

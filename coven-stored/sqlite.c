@@ -1,0 +1,342 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "coven-stored/sqlite.h"
+
+struct db {
+	sqlite3		*conn;
+	sqlite3_stmt	*stmts[SQL__COUNT];
+};
+
+static const struct {
+	const char	*name, *text;
+} statements[SQL__COUNT] = {
+#define SQL(name, text)	[SQL_##name] = { #name, text },
+#include "coven-stored/sql.def"
+#undef SQL
+};
+
+/*
+ * exclusive locking before WAL: the wal-index then lives in this process's
+ * memory, there is no -shm file to map, and no lock is taken and given back
+ * around each transaction.  One process owns the file anyway.
+ */
+static const char setup[] =
+    "PRAGMA locking_mode = EXCLUSIVE;"
+    "PRAGMA journal_mode = WAL;"
+    "PRAGMA synchronous = FULL;"
+    "PRAGMA foreign_keys = ON;"
+    "PRAGMA trusted_schema = OFF;"
+    "PRAGMA cell_size_check = ON;"
+    "PRAGMA temp_store = MEMORY;"
+    "PRAGMA wal_autocheckpoint = 1000;"
+    "PRAGMA journal_size_limit = 4194304;";
+
+/* --- results --- */
+
+static const struct {
+	int	 primary, error;
+} errors[] = {
+	{ SQLITE_FULL, -ENOSPC },
+	{ SQLITE_BUSY, -EBUSY },
+	{ SQLITE_LOCKED, -EBUSY },
+	{ SQLITE_CONSTRAINT, -EINVAL },
+	{ SQLITE_MISMATCH, -EINVAL },
+	{ SQLITE_TOOBIG, -EINVAL },
+	{ SQLITE_CORRUPT, -EUCLEAN },
+	{ SQLITE_NOTADB, -EUCLEAN },
+	{ SQLITE_READONLY, -EROFS },
+	{ SQLITE_CANTOPEN, -ENOENT },
+	{ SQLITE_PERM, -EACCES },
+	{ SQLITE_AUTH, -EACCES },
+};
+
+static int
+db_result(struct db *db, int rc)
+{
+	int sys;
+	size_t i;
+
+	if (rc == SQLITE_OK || rc == SQLITE_DONE || rc == SQLITE_ROW)
+		return 0;
+	if ((rc & 0xff) == SQLITE_NOMEM)
+		fatal("store: out of memory");
+	if ((rc & 0xff) == SQLITE_IOERR) {
+		sys = sqlite3_system_errno(db->conn);
+		return sys == ENOSPC || sys == EDQUOT ? -ENOSPC : -EIO;
+	}
+	for (i = 0; i < nitems(errors); i++)
+		if (errors[i].primary == (rc & 0xff))
+			return errors[i].error;
+	return -EIO;
+}
+
+static int
+db_failed(struct db *db, int rc, const char *what, char *why, size_t whylen)
+{
+	int r = db_result(db, rc);
+
+	(void)snprintf(why, whylen, "%s: %s", what,
+	    sqlite3_errmsg(db->conn));
+	return r != 0 ? r : -EIO;
+}
+
+/* --- open and close --- */
+
+/* What a prepared statement may do; attach, pragma, schema changes may not. */
+static int
+authorize(void *ctx, int action, const char *a, const char *b, const char *c,
+    const char *d)
+{
+	static const int allowed[] = {
+		SQLITE_SELECT, SQLITE_READ, SQLITE_INSERT, SQLITE_UPDATE,
+		SQLITE_TRANSACTION, SQLITE_FUNCTION,
+	};
+	size_t i;
+
+	(void)ctx, (void)a, (void)b, (void)c, (void)d;
+	for (i = 0; i < nitems(allowed); i++)
+		if (allowed[i] == action)
+			return SQLITE_OK;
+	return SQLITE_DENY;
+}
+
+static int
+configure(struct db *db)
+{
+	static const struct {
+		int	op, value;
+	} flags[] = {
+		{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_DQS_DML, 0 },
+		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
+	};
+	size_t i;
+	int rc;
+
+	for (i = 0; i < nitems(flags); i++) {
+		rc = sqlite3_db_config(db->conn, flags[i].op, flags[i].value,
+		    NULL);
+		if (rc != SQLITE_OK)
+			return rc;
+	}
+	(void)sqlite3_limit(db->conn, SQLITE_LIMIT_ATTACHED, 0);
+	(void)sqlite3_limit(db->conn, SQLITE_LIMIT_WORKER_THREADS, 0);
+	return sqlite3_busy_timeout(db->conn, 5000);
+}
+
+int
+db_open(const char *name, struct db **out, char *why, size_t whylen)
+{
+	struct db *db = mem_zalloc(1, sizeof(*db));
+	int rc, r;
+
+	rc = sqlite3_open_v2(name, &db->conn, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+	    NULL);
+	if (db->conn == NULL)
+		fatal("open %s: out of memory", name);
+	if (rc == SQLITE_OK)
+		rc = configure(db);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db->conn, setup, NULL, NULL, NULL);
+	if (rc != SQLITE_OK) {
+		r = db_failed(db, rc, name, why, whylen);
+		db_close(db);
+		return r;
+	}
+	*out = db;
+	return 0;
+}
+
+int
+db_prepare(struct db *db, char *why, size_t whylen)
+{
+	size_t i;
+	int rc;
+
+	(void)sqlite3_set_authorizer(db->conn, authorize, NULL);
+	for (i = 0; i < nitems(statements); i++) {
+		rc = sqlite3_prepare_v3(db->conn, statements[i].text, -1,
+		    SQLITE_PREPARE_PERSISTENT, &db->stmts[i], NULL);
+		if (rc != SQLITE_OK)
+			return db_failed(db, rc, statements[i].name, why,
+			    whylen);
+	}
+	return 0;
+}
+
+void
+db_close(struct db *db)
+{
+	size_t i;
+
+	if (db == NULL)
+		return;
+	for (i = 0; i < nitems(db->stmts); i++)
+		(void)sqlite3_finalize(db->stmts[i]);
+	if (sqlite3_close(db->conn) != SQLITE_OK)
+		log_error("close the store: %s", sqlite3_errmsg(db->conn));
+	free(db);
+}
+
+int
+db_script(struct db *db, const char *sql, char *why, size_t whylen)
+{
+	int rc = sqlite3_exec(db->conn, sql, NULL, NULL, NULL);
+
+	if (rc == SQLITE_OK)
+		return 0;
+	return db_failed(db, rc, "schema", why, whylen);
+}
+
+int
+db_pragma(struct db *db, const char *sql, int64_t *value)
+{
+	sqlite3_stmt *st;
+	int rc, r;
+
+	rc = sqlite3_prepare_v2(db->conn, sql, -1, &st, NULL);
+	if (rc != SQLITE_OK)
+		return db_result(db, rc);
+	rc = sqlite3_step(st);
+	r = rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? -EIO :
+	    db_result(db, rc);
+	if (r == 0)
+		*value = sqlite3_column_int64(st, 0);
+	(void)sqlite3_finalize(st);
+	return r;
+}
+
+/* --- running statements --- */
+
+static int
+bind_text(sqlite3_stmt *st, int i, const char *s, size_t n)
+{
+	return sqlite3_bind_text64(st, i, s, n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static int
+bind_one(sqlite3_stmt *st, int i, char how, va_list *ap)
+{
+	const void *p;
+
+	switch (how) {
+	case 'i':
+		return sqlite3_bind_int64(st, i, va_arg(*ap, int64_t));
+	case 's':
+	case 'e':
+		p = va_arg(*ap, const char *);
+		if (p == NULL || (how == 'e' && *(const char *)p == '\0'))
+			return sqlite3_bind_null(st, i);
+		return bind_text(st, i, p, strlen(p));
+	case 't':
+		p = va_arg(*ap, const char *);
+		return bind_text(st, i, p, va_arg(*ap, size_t));
+	case 'b':
+		p = va_arg(*ap, const void *);
+		return sqlite3_bind_blob64(st, i, p, va_arg(*ap, size_t),
+		    SQLITE_STATIC);
+	default:
+		return sqlite3_bind_null(st, i);
+	}
+}
+
+static int
+db_vquery(struct db *db, enum db_sql which, db_row_cb *cb, void *ctx,
+    const char *fmt, va_list *ap)
+{
+	sqlite3_stmt *st = db->stmts[which];
+	int i, rc = SQLITE_OK, r = 0;
+
+	for (i = 0; fmt[i] != '\0' && rc == SQLITE_OK; i++)
+		rc = bind_one(st, i + 1, fmt[i], ap);
+	if (rc != SQLITE_OK)
+		r = db_result(db, rc);
+	while (r == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		r = cb != NULL ? cb(ctx, (const struct db_row *)st) : 0;
+	if (r == 0)
+		r = db_result(db, rc);
+	(void)sqlite3_reset(st);
+	(void)sqlite3_clear_bindings(st);
+	return r > 0 ? 0 : r;
+}
+
+int
+db_run(struct db *db, enum db_sql which, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = db_vquery(db, which, NULL, NULL, fmt, &ap);
+	va_end(ap);
+	return r;
+}
+
+int
+db_query(struct db *db, enum db_sql which, db_row_cb *cb, void *ctx,
+    const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = db_vquery(db, which, cb, ctx, fmt, &ap);
+	va_end(ap);
+	return r;
+}
+
+static sqlite3_stmt *
+row_stmt(const struct db_row *row)
+{
+	return (sqlite3_stmt *)(uintptr_t)row;
+}
+
+int64_t
+db_int(const struct db_row *row, int column)
+{
+	return sqlite3_column_int64(row_stmt(row), column);
+}
+
+const char *
+db_text(const struct db_row *row, int column, size_t *len)
+{
+	const char *s = (const char *)sqlite3_column_text(row_stmt(row),
+	    column);
+
+	if (s == NULL && !db_is_null(row, column))
+		fatal("store: out of memory");
+	if (len != NULL)
+		*len = (size_t)sqlite3_column_bytes(row_stmt(row), column);
+	return s != NULL ? s : "";
+}
+
+int
+db_is_null(const struct db_row *row, int column)
+{
+	return sqlite3_column_type(row_stmt(row), column) == SQLITE_NULL;
+}
+
+int64_t
+db_changes(const struct db *db)
+{
+	return sqlite3_changes64(db->conn);
+}
+
+void
+db_rollback(struct db *db)
+{
+	/* A full disk may have made SQLite roll back already. */
+	if (!sqlite3_get_autocommit(db->conn))
+		(void)db_run(db, SQL_ROLLBACK, "");
+}

@@ -1,0 +1,190 @@
+/*
+ * Sessions, events and the audit on disk.  SQLite is behind it (store.c,
+ * migrate.c, sqlite.c); another backend implements this header and passes
+ * the same tests.
+ *
+ * Writes happen between store_begin and store_commit and are durable when
+ * store_commit has answered 0.  Reads see the open transaction's own writes,
+ * so whoever answers a client reads when none is open.
+ *
+ * Results: 0; a negative errno, where -ENOSPC is a full disk, -EINVAL is
+ * data that a rule of the schema refuses, and anything else concerns the
+ * store as a whole; or a named outcome of enum store_code (common/msg.h).
+ */
+#ifndef COVEN_STORED_STORE_H
+#define COVEN_STORED_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/clock.h"
+#include "common/msg.h"
+
+struct store;
+
+/*
+ * Open or make the store in the working directory and bring its schema up to
+ * date.  A newer schema, or another program's file, is refused.  0 and *out;
+ * or < 0 with a sentence in why.
+ */
+int	 store_open(struct store **out, char *why, size_t whylen);
+void	 store_close(struct store *);
+
+/* --- transactions: one writer, one at a time --- */
+
+int	 store_begin(struct store *);
+int	 store_commit(struct store *);	/* on failure the caller rolls back */
+void	 store_rollback(struct store *);
+
+/* --- sessions --- */
+
+/* In the order of the table of names in store.c. */
+enum session_status {
+	SESSION_CREATED,
+	SESSION_RUNNING,
+	SESSION_IDLE,
+	SESSION_COMPLETED,
+	SESSION_FAILED,
+	SESSION_KILLED,
+	SESSION_ORPHANED,
+	SESSION_STATUS__COUNT
+};
+
+const char	*session_status_name(enum session_status);
+bool		 session_has_ended(enum session_status);
+
+/* What stored needs to know of one session; key names it from then on. */
+struct store_session {
+	int64_t			key;
+	enum session_status	status;
+	bool			external;
+	bool			conversation;	/* conversation_id is set */
+	bool			killing;	/* a kill is on record */
+	uint64_t		last_n;		/* last durable runner write */
+};
+
+/* 0 or STORE_NOT_FOUND. */
+int	 store_find(struct store *, const char *id, struct store_session *out);
+
+/*
+ * Add a row, as row says (has_exit_code and archived_at are not looked at).
+ * digest: SHA-256 of the launch spec, or NULL for an external session.
+ * 0 and the key, or -EINVAL when the id is taken.
+ */
+int	 store_add_session(struct store *, const struct msg_session_row *row,
+	    const uint8_t *digest, int64_t *key);
+
+struct store_end {
+	enum session_status	status;
+	bool			has_code;
+	int32_t			code;
+	uint64_t		time_ns;
+};
+
+/* Ends a session that has not ended; one that has keeps what it says. */
+int	 store_end(struct store *, int64_t key, const struct store_end *);
+/* Ends an external session, also again. */
+int	 store_complete(struct store *, int64_t key, const struct store_end *);
+
+/* The kill was asked for: recovery and a late end find it. */
+int	 store_mark_killing(struct store *, int64_t key);
+/* Keep the payload of an exit event until the kill is recorded ... */
+int	 store_hold_exit(struct store *, int64_t key, const char *payload,
+	    uint64_t time_ns);
+/* ... and write it as an event.  STORE_NOT_FOUND when none is held. */
+int	 store_release_exit(struct store *, int64_t key);
+
+/*
+ * Settle a session whose own words about its end are missing or held: killed
+ * or failed, with the events that clients expect (kill, then exit) and an
+ * audit record.
+ */
+int	 store_settle(struct store *, int64_t key, const char *id,
+	    enum session_status, const char *cause);
+
+/* Borrowed for the call.  Nonzero ends the walk, which then answers 0. */
+typedef int	 store_session_cb(void *ctx, const struct msg_session_row *);
+
+/* 0 or STORE_NOT_FOUND. */
+int	 store_get(struct store *, const char *id, store_session_cb *, void *);
+
+struct store_list {
+	const char	*after_created;	/* "" starts at the newest */
+	const char	*after_id;
+	bool		 archived;	/* archived ones too */
+	uint32_t	 limit;		/* 0: all */
+};
+
+/* created_at descending, then id descending. */
+int	 store_list(struct store *, const struct store_list *,
+	    store_session_cb *, void *);
+
+/* --- events --- */
+
+struct store_event {
+	uint64_t	 seq;
+	enum event_kind	 kind;
+	const char	*payload;
+	size_t		 len;
+	uint64_t	 time_ns;
+};
+
+const char	*event_kind_name(enum event_kind);
+
+/* Append one event; seq is assigned and never given out again. */
+int	 store_add_event(struct store *, int64_t key,
+	    const struct store_event *);
+/* The runner's writes up to n are in this transaction or durable. */
+int	 store_set_last_n(struct store *, int64_t key, uint64_t n);
+
+typedef int	 store_event_cb(void *ctx, const struct store_event *);
+
+/* Events with seq > after, ascending, at most limit (0: all). */
+int	 store_events(struct store *, int64_t key, uint64_t after,
+	    uint32_t limit, store_event_cb *, void *);
+
+/*
+ * The id that clients see: a version 4 shaped UUID whose last twelve digits
+ * are seq and whose other digits prove that this store made it.
+ */
+void	 store_event_id(const struct store *, uint64_t seq,
+	    char out[UUID_LEN]);
+/* 0 and seq, or STORE_NOT_FOUND for an id that this store never made. */
+int	 store_event_seq(const struct store *, const char *id, uint64_t *seq);
+
+/* --- audit and recovery --- */
+
+enum audit_verb {
+	AUDIT_START,		/* stored began to serve */
+	AUDIT_STOP,
+	AUDIT_LAUNCH,
+	AUDIT_REFUSAL,
+	AUDIT_INPUT,
+	AUDIT_SIGNAL,
+	AUDIT_KILL,
+	AUDIT_END,
+	AUDIT_CHILD_DEATH,
+	AUDIT_EXTERNAL,
+	AUDIT_VERB__COUNT
+};
+
+/* Append one record; id may be NULL.  Who prints it escapes it. */
+int	 store_audit(struct store *, enum audit_verb, const char *id,
+	    const char *detail);
+
+/*
+ * Settle what an earlier life left, each with its audit record, inside a
+ * transaction.  Not in live and running: killed where a kill is on record
+ * (what it was about is gone), else orphaned.  Created before cutoff: failed.
+ */
+struct store_recovery {
+	const int64_t	*live;		/* keys */
+	size_t		 nlive;
+	uint64_t	 cutoff_ns;
+	uint32_t	 orphaned, expired;	/* out */
+};
+
+int	 store_recover(struct store *, struct store_recovery *);
+
+#endif

@@ -1,0 +1,273 @@
+/*
+ * coven-stored: what is on record, and what may therefore happen.
+ *
+ * Three kinds of work.  Jobs (writer.c, jobs.c) change the store: all that a
+ * turn of the loop gathered go into one transaction, and only when that is
+ * durable is anybody told.  Asks (asks.c) read; they are answered after the
+ * commit, so that nothing uncommitted is ever shown.  Runs (run.c) are the
+ * sessions that the monitor holds, each with its runner's channel.
+ */
+#ifndef COVEN_STORED_STORED_H
+#define COVEN_STORED_STORED_H
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include "common/buf.h"
+#include "common/chan.h"
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "coven-stored/reserve.h"
+#include "coven-stored/store.h"
+
+#define RUNS_MAX	100000	/* as session.max_live's maximum */
+
+struct stored;
+struct run;
+struct job;
+struct ask;
+
+/* A request of apid that has not been answered.  Cleared when apid goes. */
+struct asked {
+	bool		pending;
+	uint64_t	tag;
+};
+
+/* --- runs --- */
+
+enum run_state {
+	RS_PREPARING,		/* the monitor looks at the spec */
+	RS_RECORDING,		/* the row is being committed */
+	RS_STARTING,		/* RUN_START was sent */
+	RS_LIVE,
+	RS_ENDING,		/* the end is being committed */
+	RS_ENDED,		/* it is durable */
+	RS__COUNT
+};
+
+/* Bytes on their way to a payload's standard input. */
+struct input {
+	TAILQ_ENTRY(input)	 link;
+	uint64_t		 serial;	/* the runner's tag */
+	struct asked		 asked;
+	char			*payload;	/* of the event */
+	size_t			 len, weight;
+};
+
+struct run {
+	RB_ENTRY(run)	 tree;		/* stored.runs, by id */
+	struct stored	*stored;
+	char		 id[UUID_LEN];
+	int64_t		 key;
+	enum run_state	 state;
+	bool		 conversation;
+	bool		 killing;	/* a kill is on record */
+	bool		 exited;	/* RUN_EXIT came */
+	bool		 gone;		/* RUN_GONE came */
+	bool		 broken;	/* it lied; its channel is closed */
+	bool		 refused;	/* a write was left out: no more */
+	bool		 draining;	/* taking what a dead one left */
+	bool		 settled;	/* nothing more is owed the monitor */
+	char		 cause[257];	/* why it is gone */
+
+	struct chan	 chan;		/* its runner */
+	uint64_t	 accepted;	/* last write taken */
+	uint64_t	 durable;	/* last write committed */
+	uint64_t	 apply_n;	/* in the open transaction */
+	bool		 ack_due;
+	size_t		 backlog;	/* bytes in jobs */
+	unsigned	 jobs, end_jobs;
+
+	struct asked	 launch;
+	struct buf	 record;	/* its SESSION_ROW, encoded */
+	uint8_t		 digest[MSG_DIGEST_LEN];
+
+	uint64_t	 kills[LIMIT_STORE_KILLS];
+	unsigned	 nkills;
+	struct timer	 kill_timer;
+	struct timer	 gone_timer;	/* ended: its processes are not */
+
+	TAILQ_HEAD(, input) inputs;
+	unsigned	 ninputs;
+	size_t		 input_bytes;
+};
+
+RB_HEAD(run_tree, run);
+RB_PROTOTYPE(run_tree, run, tree, run_cmp)
+
+struct run	*run_find(struct stored *, const char *id);
+/* A run that is not there yet; NULL when there are too many. */
+struct run	*run_new(struct stored *, const char *id, enum run_state);
+void		 run_set(struct run *, enum run_state);
+void		 run_set_record(struct run *, struct buf *);	/* takes it */
+void		 run_drop_record(struct run *);
+/* Its runner may be given input: it is running, and its runner is there. */
+bool		 run_takes_input(const struct run *);
+/* Take over its runner's channel; RESUME follows, at once or at SERVE. */
+void		 run_attach(struct run *, int *fd);
+void		 run_resume(struct run *);
+/* Its runner is gone or lied: whoever waited for it is told. */
+void		 run_detach(struct run *);
+/* It said what it may not, and is ended; only its session pays. */
+void		 run_lied(struct run *, const char *what);
+/* Pause or resume its runner, by how much is queued. */
+void		 run_flow(struct run *);
+void		 run_ack(struct run *);
+/* Answer every kill that waits. */
+void		 run_answer_kills(struct run *, enum store_code);
+void		 run_input_free(struct run *, struct input *);
+/* Its end is on record: its processes must follow. */
+void		 run_expect_gone(struct run *);
+/* Forget the run when nothing needs it any more. */
+void		 run_release(struct run *);
+void		 runs_free(struct stored *);
+
+/* --- jobs: what changes the store --- */
+
+enum job_kind {
+	JOB_AUDIT,
+	JOB_RECORD,		/* a launch's row */
+	JOB_EXTERNAL,
+	JOB_COMPLETE,
+	JOB_EVENT,
+	JOB_INPUT,
+	JOB_SIGNAL,
+	JOB_KILLING,		/* the kill is asked for */
+	JOB_HOLD,		/* an exit that waits for its kill */
+	JOB_EXIT,
+	JOB_FAILED,		/* the launch */
+	JOB_GONE,
+	JOB_SETTLE,		/* the end of an id that is not a run here */
+	JOB__COUNT
+};
+
+struct job {
+	TAILQ_ENTRY(job)	 link;
+	enum job_kind		 kind;
+	struct run		*run;		/* or NULL */
+	struct asked		 asked;
+	int64_t			 key;		/* of the session it touched */
+	uint64_t		 n, time_ns;
+	enum audit_verb		 verb;
+	enum store_code		 code;		/* of the answer */
+	bool			 has_code;
+	int32_t			 exit_code;
+	uint32_t		 signo;
+	bool			 failed;
+	bool			 drop;		/* JOB_FAILED: never started */
+	bool			 chosen;	/* writer.c: in this commit */
+	char			*id;		/* owned, or NULL */
+	char			*text;		/* owned, or NULL */
+	char			*data;		/* owned, or NULL */
+	size_t			 len;
+};
+
+TAILQ_HEAD(job_list, job);
+
+enum job_class {
+	JOB_WAITS,		/* never given up: waits for space */
+	JOB_REFUSED,		/* a request: refused when it must wait */
+	JOB_ENDS,		/* waits, and may use the reserve */
+};
+
+struct job_row {
+	const char	*name;
+	enum job_class	 class;
+	/* in the transaction: 0 or -errno; may run again after a rollback */
+	int		(*apply)(struct stored *, struct job *);
+	/* after the commit; may be NULL */
+	void		(*done)(struct stored *, struct job *);
+	/* it will not be written: JOB_REFUSED, or data the schema refuses */
+	void		(*refuse)(struct stored *, struct job *);
+};
+
+const struct job_row	*job_row(enum job_kind);
+/* Append one to the queue; the caller fills it in before returning. */
+struct job	*job_new(struct stored *, enum job_kind, struct run *);
+/* Take over n bytes at *data (set to NULL) and count them. */
+void		 job_give(struct stored *, struct job *, char **data, size_t n);
+/* Of one that is in no list any more; may free its run. */
+void		 job_free(struct job *);
+/* An audit record, and nothing else; a refusal adds who is to be told. */
+struct job	*job_audit(struct stored *, enum audit_verb, const char *id,
+		    const char *fmt, ...)
+		    __attribute__((format(printf, 4, 5)));
+
+/* --- writer --- */
+
+struct writer {
+	struct job_list	 jobs;
+	size_t		 bytes;
+	bool		 stalled;	/* the last commit failed */
+	bool		 due;		/* stalled: try everything again */
+	bool		 end_due;	/* stalled: an end came */
+	struct timer	 retry;
+	struct reserve	 reserve;
+};
+
+void	writer_init(struct stored *);
+/* Commit what is queued, then tell; true if anything was committed. */
+bool	writer_run(struct stored *);
+bool	writer_idle(const struct stored *);
+
+/* --- asks: what reads --- */
+
+TAILQ_HEAD(ask_list, ask);
+RB_HEAD(wait_tree, ask);		/* held, by session and age */
+
+/* Queue a request of apid for after the commit. */
+void	ask_add(struct stored *, enum msg_type, const union msg_any *);
+/* Answer what is queued, as long as apid reads; true if anything was. */
+bool	asks_run(struct stored *);
+void	asks_drop(struct stored *);		/* apid is gone */
+/* A session has a new event, or an end: held answers go out. */
+void	asks_wake(struct stored *, int64_t key);
+
+void	stored_reply(struct stored *, struct asked *, enum store_code,
+	    const char *text);
+/* The same with rows of encoded records. */
+void	stored_reply_rows(struct stored *s, struct asked *asked,
+	    enum store_code code, const struct buf *rows, uint32_t count,
+	    bool more);
+/* With one session as it is on record now. */
+void	stored_reply_session(struct stored *, struct asked *, enum store_code,
+	    const char *id);
+
+/* --- the role --- */
+
+struct stored {
+	struct loop		*loop;
+	struct chan		*control;
+	struct chan		 apid;
+	struct store		*store;
+	struct writer		 writer;
+	struct run_tree		 runs;
+	size_t			 nruns, nlaunches, record_bytes;
+	struct ask_list		 asks;
+	struct wait_tree	 waits;
+	size_t			 nwaits;
+	uint64_t		 serial;	/* for inputs and waits */
+	bool			 serving, stopping;
+	struct timer		 stop_timer;
+	struct log_limit	 limit;
+};
+
+/* Handlers of the three kinds of channel. */
+extern chan_handler *const	stored_control[MSG__COUNT];
+extern chan_handler *const	stored_apid[MSG__COUNT];
+extern chan_handler *const	stored_runner[MSG__COUNT];
+
+/*
+ * Begin, on a loop and a control channel in CS_READY that the caller owns.
+ * The store lies in the working directory.  0, or < 0 with a sentence in why.
+ */
+int	stored_init(struct stored *, struct loop *, struct chan *control,
+	    char *why, size_t whylen);
+void	stored_fini(struct stored *);
+/* To the monitor.  Nothing of what is sent may be lost: failure is fatal. */
+void	stored_tell(struct stored *, enum msg_type, const void *, int fd);
+void	stored_stop_if_done(struct stored *);
+void	stored_apid_ended(struct chan *, int why);
+
+#endif

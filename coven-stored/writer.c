@@ -1,0 +1,332 @@
+/*
+ * The one writer: a queue of jobs, one transaction a turn of the loop.
+ *
+ * There is no timer in the good path: while one commit waits for the disk,
+ * the sockets gather the next batch.  When a commit fails, everything is
+ * rolled back and the queue is kept: requests are refused, output waits in
+ * its runner, and the whole is tried again until it succeeds.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/failpoint.h"
+#include "common/mem.h"
+#include "coven-stored/stored.h"
+
+typedef bool	 job_filter(const struct job *);
+
+static bool
+any_job(const struct job *j)
+{
+	(void)j;
+	return true;
+}
+
+/* An end, or what its run wrote before it. */
+static bool
+end_job(const struct job *j)
+{
+	return job_row(j->kind)->class == JOB_ENDS ||
+	    (j->run != NULL && j->run->end_jobs != 0);
+}
+
+bool
+writer_idle(const struct stored *s)
+{
+	return TAILQ_EMPTY(&s->writer.jobs);
+}
+
+/* --- one transaction --- */
+
+/* One row a run and a transaction, however many events it brought. */
+static int
+apply_last_n(struct stored *s, struct run *run)
+{
+	int r;
+
+	if (run == NULL || run->apply_n == 0)
+		return 0;
+	r = store_set_last_n(s->store, run->key, run->apply_n);
+	run->apply_n = 0;
+	return r;
+}
+
+static int
+apply(struct stored *s, job_filter *want)
+{
+	struct job *j;
+	int r;
+
+	TAILQ_FOREACH(j, &s->writer.jobs, link) {
+		if (!want(j))
+			continue;
+		r = job_row(j->kind)->apply(s, j);
+		if (r < 0)
+			return r;
+	}
+	TAILQ_FOREACH(j, &s->writer.jobs, link) {
+		r = want(j) ? apply_last_n(s, j->run) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+transact(struct stored *s, job_filter *want)
+{
+	struct job *j;
+	int r;
+
+	r = store_begin(s->store);
+	if (r == 0)
+		r = apply(s, want);
+	if (r == 0) {
+		FAILPOINT("stored.before-commit");
+		r = store_commit(s->store);
+	}
+	if (r == 0) {
+		FAILPOINT("stored.after-commit");
+		return 0;
+	}
+	store_rollback(s->store);
+	TAILQ_FOREACH(j, &s->writer.jobs, link)
+		if (j->run != NULL)
+			j->run->apply_n = 0;
+	return r;
+}
+
+/* --- telling --- */
+
+static void
+take_out(struct stored *s, struct job *j, struct job_list *to)
+{
+	TAILQ_REMOVE(&s->writer.jobs, j, link);
+	TAILQ_INSERT_TAIL(to, j, link);
+	s->writer.bytes -= j->len;
+	if (j->run != NULL) {
+		j->run->backlog -= j->len;
+		if (job_row(j->kind)->class == JOB_ENDS)
+			j->run->end_jobs--;
+	}
+}
+
+/* Everything in list is durable: answers first, then one ack a runner. */
+static void
+tell(struct stored *s, struct job_list *list)
+{
+	struct job *j;
+
+	TAILQ_FOREACH(j, list, link)
+		if (job_row(j->kind)->done != NULL)
+			job_row(j->kind)->done(s, j);
+	TAILQ_FOREACH(j, list, link) {
+		if (j->run != NULL) {
+			run_ack(j->run);
+			run_flow(j->run);
+		}
+		if (j->key != 0)
+			asks_wake(s, j->key);
+	}
+	while ((j = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, j, link);
+		job_free(j);
+	}
+}
+
+static void
+committed(struct stored *s, job_filter *want)
+{
+	struct job_list done = TAILQ_HEAD_INITIALIZER(done);
+	struct job *j, *next;
+
+	/* end_jobs falls as jobs are taken out: choose first. */
+	TAILQ_FOREACH(j, &s->writer.jobs, link)
+		j->chosen = want(j);
+	for (j = TAILQ_FIRST(&s->writer.jobs); j != NULL; j = next) {
+		next = TAILQ_NEXT(j, link);
+		if (j->chosen)
+			take_out(s, j, &done);
+	}
+	tell(s, &done);
+}
+
+static void
+refuse(struct stored *s, struct job *j)
+{
+	struct job_list out = TAILQ_HEAD_INITIALIZER(out);
+
+	take_out(s, j, &out);
+	if (job_row(j->kind)->refuse != NULL)
+		job_row(j->kind)->refuse(s, j);
+	job_free(j);
+}
+
+/* --- when it does not work --- */
+
+static const struct job *only;
+
+static bool
+only_job(const struct job *j)
+{
+	return j == only;
+}
+
+/*
+ * One job's data broke a rule of the schema.  Each is tried alone, in order,
+ * so that it costs its own session and nobody else's.
+ */
+static int
+one_by_one(struct stored *s)
+{
+	struct job *j, *next;
+	int r;
+
+	for (j = TAILQ_FIRST(&s->writer.jobs); j != NULL; j = next) {
+		next = TAILQ_NEXT(j, link);
+		only = j;
+		r = transact(s, only_job);
+		if (r == -EINVAL) {
+			if (log_allowed(&s->limit, "write"))
+				log_error("write %s: the data is refused",
+				    job_row(j->kind)->name);
+			refuse(s, j);
+			continue;
+		}
+		if (r < 0)
+			return r;
+		committed(s, only_job);
+	}
+	return 0;
+}
+
+static void
+on_retry(struct timer *t)
+{
+	struct stored *s = t->ctx;
+
+	s->writer.due = s->writer.stalled;
+	if (!s->writer.stalled && reserve_take(&s->writer.reserve) < 0)
+		timer_start(s->loop, t, LIMIT_STORE_RESERVE_MS);
+}
+
+static void
+refuse_requests(struct stored *s)
+{
+	struct job *j, *next;
+
+	for (j = TAILQ_FIRST(&s->writer.jobs); j != NULL; j = next) {
+		next = TAILQ_NEXT(j, link);
+		if (job_row(j->kind)->class == JOB_REFUSED)
+			refuse(s, j);
+		else if (j->asked.pending && j->kind == JOB_INPUT)
+			stored_reply(s, &j->asked, STORE_UNAVAILABLE,
+			    "the store cannot write");
+	}
+}
+
+/* Ends are worth the reserve; what is left of it goes to nobody else. */
+static bool
+commit_ends(struct stored *s)
+{
+	struct job *j;
+
+	s->writer.end_due = false;
+	TAILQ_FOREACH(j, &s->writer.jobs, link)
+		if (job_row(j->kind)->class == JOB_ENDS)
+			break;
+	if (j == NULL)
+		return false;
+	reserve_release(&s->writer.reserve);
+	if (transact(s, end_job) < 0)
+		return false;
+	committed(s, end_job);
+	return true;
+}
+
+static bool
+stall(struct stored *s, int error)
+{
+	struct job *j;
+
+	if (!s->writer.stalled)
+		log_error("commit: %s: output waits, requests are refused",
+		    strerror(-error));
+	s->writer.stalled = true;
+	s->writer.due = false;
+	refuse_requests(s);
+	TAILQ_FOREACH(j, &s->writer.jobs, link)
+		if (j->run != NULL)
+			run_flow(j->run);
+	if (!timer_running(&s->writer.retry))
+		timer_start(s->loop, &s->writer.retry, LIMIT_STORE_RETRY_MS);
+	return commit_ends(s);
+}
+
+static bool
+still_stalled(struct stored *s)
+{
+	int r;
+
+	refuse_requests(s);
+	if (s->writer.due) {
+		/* Not before the reserve is back: it is for the next end. */
+		r = reserve_take(&s->writer.reserve);
+		if (r == 0)
+			return false;
+		return stall(s, r);
+	}
+	return s->writer.end_due ? commit_ends(s) : false;
+}
+
+/* --- the turn --- */
+
+static bool
+commit_all(struct stored *s)
+{
+	int r = transact(s, any_job);
+
+	if (r == 0)
+		committed(s, any_job);
+	else if (r == -EINVAL)
+		r = one_by_one(s);
+	if (r < 0)
+		return stall(s, r);
+	if (s->writer.stalled)
+		log_info("commit: the store can write again");
+	s->writer.stalled = s->writer.due = false;
+	timer_stop(s->loop, &s->writer.retry);
+	return true;
+}
+
+bool
+writer_run(struct stored *s)
+{
+	if (s->writer.stalled) {
+		bool some = still_stalled(s);
+
+		if (!s->writer.due)
+			return some;
+	}
+	if (writer_idle(s)) {
+		s->writer.stalled = s->writer.due = false;
+		return false;
+	}
+	return commit_all(s);
+}
+
+void
+writer_init(struct stored *s)
+{
+	int r;
+
+	TAILQ_INIT(&s->writer.jobs);
+	s->writer.retry = (struct timer){ .cb = on_retry, .ctx = s };
+	s->writer.reserve.fd = -1;
+	r = reserve_take(&s->writer.reserve);
+	if (r < 0)
+		log_warn("set %s aside: %s", RESERVE_FILE, strerror(-r));
+	if (r < 0)
+		timer_start(s->loop, &s->writer.retry, LIMIT_STORE_RESERVE_MS);
+}
