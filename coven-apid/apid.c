@@ -1,0 +1,117 @@
+/* What the monitor says, and the life of the server. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "coven-apid/apid.h"
+#include "coven-apid/json.h"
+
+enum { STOP_POLL_MS = 10 };
+
+static int
+on_listener(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct apid *apid = c->ctx;
+	const struct msg_listener *m = &msg->listener;
+	const struct server_conf conf = {
+		.owner_uid = m->owner_uid,
+		.overflow_uid = m->overflow_uid,
+		.max_conns = m->max_conns,
+		.request_ms = m->request_ms,
+	};
+	int r;
+
+	apid->identity = (struct identity){ .pid = m->pid,
+	    .started_at = mem_strdup(m->started_at),
+	    .socket = mem_strdup(m->socket) };
+	apid->bypass = m->bypass != 0;
+	health_build(apid);
+	apid->server = server_new(apid->loop, &conf, &routes_ops, apid);
+	r = server_listen(apid->server, fd);
+	if (r < 0)
+		fatal("watch the listener: %s", strerror(-r));
+	return 0;
+}
+
+/* A fresh channel to stored; requests of the old one are lost with it. */
+static int
+on_peer(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct apid *apid = c->ctx;
+	int r;
+
+	if (msg->peer.role != ROLE_STORED)
+		return chan_blame(c, "a peer of role %u", msg->peer.role);
+	timer_stop(apid->loop, &apid->lost);
+	chan_close(&apid->stored);
+	ask_fail_all(apid);
+	r = chan_open(&apid->stored, apid->loop, fd, ROLE_APID, ROLE_STORED,
+	    CS_SERVING, ask_handlers, apid, ask_on_end);
+	if (r < 0)
+		fatal("watch stored: %s", strerror(-r));
+	return 0;
+}
+
+/* Answers under way get a moment; the monitor does not wait for more. */
+static void
+on_stop_timer(struct timer *t)
+{
+	struct apid *apid = t->ctx;
+
+	if (apid->server == NULL || server_conns(apid->server) == 0 ||
+	    loop_now_ns() >= apid->stop_end_ns)
+		loop_quit(apid->loop, 0);
+	else
+		timer_start(apid->loop, &apid->stop, STOP_POLL_MS);
+}
+
+static int
+on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct apid *apid = c->ctx;
+
+	(void)msg;
+	(void)fd;
+	apid->stopping = true;
+	if (apid->server != NULL)
+		server_stop(apid->server);
+	apid->stop_end_ns = loop_now_ns() +
+	    (int64_t)LIMIT_APID_STOP_MS * 1000000;
+	apid->stop = (struct timer){ .cb = on_stop_timer, .ctx = apid };
+	timer_start(apid->loop, &apid->stop, 0);
+	return 0;
+}
+
+chan_handler *const apid_handlers[MSG__COUNT] = {
+	[MSG_HARNESS] = harness_on_row,
+	[MSG_LISTENER] = on_listener,
+	[MSG_PEER] = on_peer,
+	[MSG_WHO_REPLY] = routes_on_who_reply,
+	[MSG_SHUTDOWN] = on_shutdown,
+};
+
+void
+apid_init(struct apid *apid, struct loop *loop)
+{
+	memset(apid, 0, sizeof(*apid));
+	apid->loop = loop;
+	apid->stored.source.fd = -1;
+	json_warm();
+}
+
+void
+apid_fini(struct apid *apid)
+{
+	size_t i;
+
+	timer_stop(apid->loop, &apid->lost);
+	server_free(apid->server);
+	chan_close(&apid->stored);
+	buf_fini(&apid->health);
+	free(apid->identity.started_at);
+	free(apid->identity.socket);
+	for (i = 0; i < apid->nharnesses; i++)
+		free(apid->harnesses[i].bytes);
+}

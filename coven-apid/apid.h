@@ -1,0 +1,71 @@
+/*
+ * The state of coven-apid: two channels, one listener, what health says.
+ */
+#ifndef COVEN_APID_APID_H
+#define COVEN_APID_APID_H
+
+#include "common/chan.h"
+#include "common/harness.h"
+#include "coven-apid/conn.h"
+
+/* A harness row and the bytes that its fields point into. */
+struct harness {
+	struct msg_harness_row	 row;
+	char			*bytes;
+};
+
+/* Who this daemon is: health and daemon.json carry the same. */
+struct identity {
+	uint32_t	 pid;
+	char		*started_at;
+	char		*socket;
+};
+
+struct apid {
+	struct loop	*loop;
+	struct chan	 control;	/* to the monitor */
+	struct chan	 stored;	/* closed: stored is down */
+	bool		 stored_lied;	/* that is why it is closed */
+	struct timer	 lost;		/* asks for another one */
+	struct server	*server;	/* NULL until LISTENER */
+	struct identity	 identity;
+	struct harness	 harnesses[LIMIT_HARNESSES];
+	size_t		 nharnesses;
+	struct buf	 health;	/* a whole reply */
+	unsigned	 waiters;	/* requests that wait for an event */
+	bool		 bypass;	/* COVEN_CLAUDE_BYPASS_PERMISSIONS */
+	bool		 stopping;
+	struct timer	 stop;
+	int64_t		 stop_end_ns;
+};
+
+/* loop is borrowed.  control is opened by the caller, with apid_handlers. */
+void	apid_init(struct apid *, struct loop *);
+void	apid_fini(struct apid *);
+
+/* For the control channel; ctx is the struct apid. */
+extern chan_handler *const apid_handlers[MSG__COUNT];
+
+/* --- pieces that files of this folder share ----------------------------- */
+
+/* Handlers of the channel to stored, and its end (ask.c). */
+extern chan_handler *const ask_handlers[MSG__COUNT];
+void	ask_on_end(struct chan *, int why);
+/* Every request that waits for stored gets 503. */
+void	ask_fail_all(struct apid *);
+
+/* Requests enter here (routes.c). */
+extern const struct server_ops routes_ops;
+chan_handler	routes_on_who_reply;
+
+/* Build apid->health (on_health.c). */
+void	health_build(struct apid *);
+
+/* The configured harness with this id, or NULL (harnesses.c). */
+const struct msg_harness_row	*harness_find(const struct apid *,
+		    const char *id);
+/* Append "codex, claude, ...". */
+void	harness_names(const struct apid *, struct buf *out);
+chan_handler	harness_on_row;
+
+#endif

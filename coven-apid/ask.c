@@ -1,0 +1,163 @@
+/* Questions to stored and their answers. */
+#include <errno.h>
+#include <string.h>
+
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/memfd.h"
+#include "coven-apid/request.h"
+
+#define ROWS_MAX	((size_t)64 << 20)	/* bytes of one answer */
+
+struct rows {
+	const char	*p;
+	size_t		 left;
+	bool		 bad;		/* stored wrote nonsense */
+};
+
+static void
+unavailable(struct request *r)
+{
+	answer_error(r, API_UNAVAILABLE, "The store is restarting; try again.");
+}
+
+void
+ask(struct request *r, enum msg_type type, const void *msg, int fd,
+    reply_fn *cb)
+{
+	struct msg_reply none = { .code = STORE_NOT_FOUND, .text = "" };
+	int e;
+
+	if (!chan_is_open(&r->apid->stored)) {
+		unavailable(r);
+		return;
+	}
+	e = chan_send(&r->apid->stored, type, msg, fd);
+	if (e == 0)
+		r->on_reply = cb;
+	else if (e == -EMSGSIZE)	/* an id that no session can have */
+		answer_store_code(r, &none);
+	else
+		unavailable(r);
+}
+
+void
+ask_with_record(struct request *r, enum msg_type type, const void *msg,
+    enum msg_type record_type, const void *record, reply_fn *cb)
+{
+	autobuf struct buf b = { 0 };
+	autoclose int fd = -1;
+
+	if (msg_encode(&b, record_type, record) < 0) {
+		answer_error(r, API_INVALID, "A field is too long.");
+		return;
+	}
+	fd = memfd_make("coven-request", buf_head(&b), buf_left(&b));
+	if (fd < 0) {
+		log_error("make a memfd: %s", strerror(-fd));
+		answer_error(r, API_INTERNAL, "No room for the request.");
+		return;
+	}
+	ask(r, type, msg, fd, cb);
+}
+
+bool
+rows_next(struct rows *rows, enum msg_type want, union msg_any *row)
+{
+	uint32_t type;
+	size_t used;
+
+	if (rows->bad || rows->left == 0)
+		return false;
+	if (msg_decode(rows->p, rows->left, &type, row, &used) != 0 ||
+	    type != (uint32_t)want) {
+		rows->bad = true;
+		return false;
+	}
+	rows->p += used;
+	rows->left -= used;
+	return true;
+}
+
+static int
+on_reply(struct chan *c, const union msg_any *msg, int *fd)
+{
+	static struct buf bytes = { .max = ROWS_MAX };
+	struct apid *apid = c->ctx;
+	const struct msg_reply *reply = &msg->reply;
+	struct conn *conn = NULL;
+	struct rows rows = { 0 };
+	struct request *r;
+	reply_fn *cb;
+
+	if (apid->server != NULL)
+		conn = server_find(apid->server, reply->tag);
+	r = conn != NULL ? conn_user(conn) : NULL;
+	if (r == NULL || r->on_reply == NULL)
+		return 0;		/* its client has left */
+	if (*fd >= 0) {
+		if (memfd_read(*fd, ROWS_MAX, &bytes) < 0) {
+			unavailable(r);
+			return chan_blame(c, "rows that cannot be read");
+		}
+		rows.p = buf_head(&bytes);
+		rows.left = buf_left(&bytes);
+	}
+	cb = r->on_reply;
+	r->on_reply = NULL;
+	cb(r, reply, &rows);
+	buf_clear(&bytes);
+	if (bytes.cap > 1u << 20)
+		buf_fini(&bytes);
+	return rows.bad ? chan_blame(c, "rows that are malformed") : 0;
+}
+
+static void
+fail_one(void *ctx, struct conn *c)
+{
+	struct request *r = conn_user(c);
+
+	(void)ctx;
+	if (r != NULL && r->on_reply != NULL)
+		unavailable(r);
+}
+
+void
+ask_fail_all(struct apid *apid)
+{
+	if (apid->server != NULL)
+		server_each_waiting(apid->server, fail_one, NULL);
+}
+
+static void
+on_lost(struct timer *t)
+{
+	struct apid *apid = t->ctx;
+	struct msg_peer_end m = { .role = ROLE_STORED,
+	    .lied = apid->stored_lied };
+
+	(void)chan_send(&apid->control, MSG_PEER_END, &m, -1);
+}
+
+/*
+ * When stored was started again the monitor hands over another one by itself.
+ * If none comes, stored is still there and gave this one up, or lied on it.
+ */
+void
+ask_on_end(struct chan *c, int why)
+{
+	struct apid *apid = c->ctx;
+
+	apid->stored_lied = why == CHAN_BAD;
+	if (why == CHAN_BAD)
+		log_error("drop stored: it sent %s", c->blame);
+	chan_close(c);
+	ask_fail_all(apid);
+	apid->lost = (struct timer){ .cb = on_lost, .ctx = apid };
+	timer_start(apid->loop, &apid->lost, LIMIT_APID_LOST_MS);
+}
+
+chan_handler *const ask_handlers[MSG__COUNT] = {
+	[MSG_REPLY] = on_reply,
+};

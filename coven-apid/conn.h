@@ -1,0 +1,88 @@
+/*
+ * Connections: accept, read one request, answer it, close.
+ *
+ * One request a connection.  A client may half-close after it; the server
+ * never waits for that.  Nothing here knows a route.
+ */
+#ifndef COVEN_APID_CONN_H
+#define COVEN_APID_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/limits.h"
+#include "common/loop.h"
+#include "coven-apid/http.h"
+
+struct server;
+struct conn;
+
+struct server_ops {
+	/*
+	 * A whole request has arrived: answer it now or later.  The request
+	 * is borrowed and lives as long as the connection.
+	 */
+	void	(*on_request)(void *ctx, struct conn *,
+		    const struct http_request *);
+	/* A request that was not answered is going away, with conn_user. */
+	void	(*on_gone)(void *ctx, struct conn *);
+};
+
+struct server_conf {
+	uint32_t	owner_uid;	/* who may connect */
+	uint32_t	overflow_uid;	/* how every unmapped uid reads */
+	uint32_t	max_conns;
+	uint32_t	request_ms;	/* for one to arrive, from accept */
+};
+
+struct server	*server_new(struct loop *, const struct server_conf *,
+		     const struct server_ops *, void *ctx);
+/* Accept from *fd, which it takes over.  0 or -errno. */
+int		 server_listen(struct server *, int *fd);
+/* Accept no more and drop what has not become a request. */
+void		 server_stop(struct server *);
+unsigned	 server_conns(const struct server *);
+unsigned	 server_max_conns(const struct server *);
+/* Closes everything. */
+void		 server_free(struct server *);
+
+/* The connection with this tag while it exists, else NULL. */
+struct conn	*server_find(struct server *, uint64_t tag);
+/* Calls cb for each connection whose request is unanswered. */
+void		 server_each_waiting(struct server *,
+		     void (*cb)(void *ctx, struct conn *), void *ctx);
+
+uint64_t	 conn_tag(const struct conn *);	/* never given twice */
+void		*conn_user(const struct conn *);
+void		 conn_set_user(struct conn *, void *);
+int		 conn_fd(const struct conn *);	/* borrowed */
+
+/* While it waits for its answer, notice when the client leaves. */
+void	conn_watch(struct conn *);
+/*
+ * Answer and close; the connection must not be used afterwards.  body is
+ * borrowed.  on_gone is not called for it any more.
+ */
+void	conn_reply(struct conn *, int status, const char *body, size_t n);
+/* The same for bytes that are a whole reply, head included. */
+void	conn_reply_whole(struct conn *, const char *reply, size_t n);
+/*
+ * Send an answer but keep the connection, for handing it over; false when
+ * the client would not take it at once.
+ */
+bool	conn_reply_keep(struct conn *, int status, const char *body, size_t n);
+/* Close without a word. */
+void	conn_close(struct conn *);
+
+/* Head and body of a reply, as it goes over the wire. */
+void	conn_format_reply(struct buf *out, int status, const char *body,
+	    size_t n);
+
+/*
+ * A pidfd of the process that connected; -ENOPROTOOPT when the kernel has no
+ * such thing; another -errno when the process cannot be named any more.
+ */
+int	conn_peer_pidfd(const struct conn *);
+
+#endif

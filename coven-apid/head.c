@@ -1,0 +1,217 @@
+#include <string.h>
+#include <strings.h>
+
+#include "common/mem.h"
+#include "common/utf8.h"
+#include "coven-apid/head.h"
+
+/* One line without its end. */
+struct line {
+	const char	*p;
+	size_t		 n;
+};
+
+int
+head_find_end(struct head_scan *s, const char *p, size_t n, size_t *end)
+{
+	const char *lf;
+	size_t at;
+
+	while ((lf = memchr(p + s->at, '\n', n - s->at)) != NULL) {
+		at = (size_t)(lf - p);
+		if (at == s->line || (at == s->line + 1 && lf[-1] == '\r')) {
+			*end = at + 1;
+			return 0;
+		}
+		s->line = s->at = at + 1;
+	}
+	s->at = n;
+	return HEAD_MORE;
+}
+
+static int
+bad(const char **why, const char *text)
+{
+	*why = text;
+	return HEAD_BAD;
+}
+
+static struct line
+next_line(const char **p, const char *end)
+{
+	struct line l = { .p = *p };
+	const char *lf = memchr(*p, '\n', (size_t)(end - *p));
+
+	if (lf == NULL)
+		lf = end;
+	l.n = (size_t)(lf - *p);
+	if (l.n != 0 && l.p[l.n - 1] == '\r')
+		l.n--;
+	*p = lf < end ? lf + 1 : end;
+	return l;
+}
+
+static bool
+has_control(struct line l)
+{
+	size_t i;
+
+	for (i = 0; i < l.n; i++) {
+		unsigned char c = (unsigned char)l.p[i];
+
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+/* Length of the run of visible ASCII at p. */
+static size_t
+visible(const char *p, const char *end)
+{
+	const char *q = p;
+
+	while (q < end && (unsigned char)*q > 0x20 && (unsigned char)*q < 0x7f)
+		q++;
+	return (size_t)(q - p);
+}
+
+/*
+ * method SP target [SP version].  Whatever the version says, the answer is
+ * that of HTTP/1.1 with Connection: close, which 1.0 clients understand.
+ */
+static int
+rewrite_request_line(struct line l, struct buf *out, const char **why)
+{
+	const char *p = l.p, *end = l.p + l.n;
+	size_t method, target, version;
+
+	method = visible(p, end);
+	if (method == 0 || p + method == end || p[method] != ' ')
+		return bad(why, "the request line has no target");
+	p += method + 1;
+	target = visible(p, end);
+	p += target;
+	if (target == 0)
+		return bad(why, "the request line has no target");
+	if (p != end) {
+		version = *p == ' ' ? visible(p + 1, end) : 0;
+		if (version == 0 || p + 1 + version != end)
+			return bad(why, "the request line is malformed");
+	}
+	if (buf_add(out, l.p, (size_t)(p - l.p)) < 0 ||
+	    buf_adds(out, " HTTP/1.1\r\n") < 0)
+		return bad(why, "the head is too large");
+	return 0;
+}
+
+static bool
+is_number(struct line v)
+{
+	size_t i;
+
+	while (v.n != 0 && (*v.p == ' ' || *v.p == '\t'))
+		v.p++, v.n--;
+	while (v.n != 0 && (v.p[v.n - 1] == ' ' || v.p[v.n - 1] == '\t'))
+		v.n--;
+	for (i = 0; i < v.n; i++)
+		if (v.p[i] < '0' || v.p[i] > '9')
+			return false;
+	return v.n != 0 && v.n <= 18;
+}
+
+static bool
+is_name(struct line l, const char *name)
+{
+	return l.n == strlen(name) && strncasecmp(l.p, name, l.n) == 0;
+}
+
+static void
+count_field(struct line name, struct head_info *info)
+{
+	const struct {
+		const char	*name;
+		unsigned	*count;
+	} known[] = {
+		{ "host", &info->hosts },
+		{ "content-length", &info->lengths },
+		{ "transfer-encoding", &info->encodings },
+		{ "origin", &info->origins },
+	};
+	size_t i;
+
+	info->fields++;
+	for (i = 0; i < nitems(known); i++)
+		if (is_name(name, known[i].name))
+			++*known[i].count;
+}
+
+static int
+rewrite_field(struct line l, struct buf *out, struct head_info *info,
+    const char **why)
+{
+	const char *colon = memchr(l.p, ':', l.n);
+	struct line name = { .p = l.p }, value;
+
+	if (colon == NULL)
+		return bad(why, "a header line has no colon");
+	name.n = (size_t)(colon - l.p);
+	if (name.n == 0 || visible(l.p, colon) != name.n)
+		return bad(why, "a header name is malformed");
+	value = (struct line){ colon + 1, l.n - name.n - 1 };
+	if (is_name(name, "content-length") && !is_number(value))
+		return bad(why, "Content-Length is not a number");
+	count_field(name, info);
+	if (info->fields > LIMIT_HTTP_FIELDS)
+		return bad(why, "there are too many header lines");
+	if (buf_add(out, l.p, l.n) < 0 || buf_adds(out, "\r\n") < 0)
+		return bad(why, "the head is too large");
+	return 0;
+}
+
+static int
+check_counts(const struct head_info *info, const char **why)
+{
+	if (info->encodings != 0)
+		return bad(why, "Transfer-Encoding is not supported");
+	if (info->lengths > 1)
+		return bad(why, "Content-Length is repeated");
+	if (info->hosts > 1)
+		return bad(why, "Host is repeated");
+	return 0;
+}
+
+int
+head_rewrite(const char *p, size_t n, struct buf *out,
+    struct head_info *info, const char **why)
+{
+	const char *end = p + n;
+	struct head_info got = { 0 };
+	bool first = true;
+	struct line l;
+	int r;
+
+	if (!utf8_valid(p, n))
+		return bad(why, "the head is not UTF-8");
+	while (p < end) {
+		l = next_line(&p, end);
+		if (has_control(l))
+			return bad(why, "the head has a control byte");
+		if (l.n == 0 && !first)
+			break;
+		r = first ? rewrite_request_line(l, out, why) :
+		    rewrite_field(l, out, &got, why);
+		if (r != 0)
+			return r;
+		first = false;
+	}
+	if (first || p != end)
+		return bad(why, "the request line is missing");
+	r = check_counts(&got, why);
+	if (r != 0)
+		return r;
+	if (buf_adds(out, "\r\n") < 0)
+		return bad(why, "the head is too large");
+	*info = got;
+	return 0;
+}

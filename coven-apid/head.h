@@ -1,0 +1,49 @@
+/*
+ * The head of a request, made strict before the real parser sees it.
+ *
+ * Old clients on the Unix socket end lines in a bare LF and send HTTP/1.0 or
+ * no version at all.  Those two things are forgiven here, by rewriting; all
+ * else that parsers are known to disagree about is refused.  No I/O.
+ */
+#ifndef COVEN_APID_HEAD_H
+#define COVEN_APID_HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/buf.h"
+#include "common/limits.h"
+
+#define HEAD_MAX	((size_t)LIMIT_HTTP_HEAD)
+
+/* Named outcomes. */
+enum { HEAD_MORE = 1, HEAD_BAD = 2 };
+
+/* Where a search for the end has got to; zeroed is the beginning. */
+struct head_scan {
+	size_t	line;		/* start of the line being looked at */
+	size_t	at;		/* bytes already seen */
+};
+
+/* What the fields were. */
+struct head_info {
+	unsigned	fields;
+	unsigned	hosts, lengths, encodings, origins;
+};
+
+/*
+ * Find the empty line in the n bytes at p, of which earlier calls with the
+ * same scan saw a prefix.  0 with *end the length of the head, or HEAD_MORE.
+ */
+int	head_find_end(struct head_scan *, const char *p, size_t n,
+	    size_t *end);
+
+/*
+ * Append to out the head of n bytes at p (as measured by head_find_end) with
+ * CRLF line ends and the version HTTP/1.1.  0 with *info, or HEAD_BAD with a
+ * static sentence in *why; out may then hold a part.
+ */
+int	head_rewrite(const char *p, size_t n, struct buf *out,
+	    struct head_info *info, const char **why);
+
+#endif

@@ -1,0 +1,215 @@
+/* Health and discovery: nobody is asked. */
+#include <string.h>
+
+#include "common/mem.h"
+#include "coven-apid/request.h"
+
+/* Groups of routes that exist here, and those that clients look for. */
+static const struct {
+	const char	*name;
+	bool		 on;
+} flags[] = {
+	{ "sessions", true },
+	{ "events", true },
+	{ "travel", false },
+	{ "scheduler", false },
+	{ "hub", false },
+	{ "executorDispatch", false },
+	{ "structuredErrors", true },
+	{ "sessionHandoff", false },
+	{ "sessionLaunchPolicy", true },
+	{ "afs", false },
+	{ "afsMount", false },
+	{ "afsCommit", false },
+	{ "afsCommitDryRun", false },
+	/* extensions of this daemon */
+	{ "sessionExec", true },
+	{ "sessionSignal", true },
+	{ "eventWait", true },
+};
+
+static void
+capability_flags(struct jw *j)
+{
+	size_t i;
+
+	jw_name(j, "capabilities");
+	jw_object(j);
+	for (i = 0; i < nitems(flags); i++)
+		jw_kbool(j, flags[i].name, flags[i].on);
+	jw_kstr(j, "eventCursor", "sequence");
+	jw_name(j, "executionBindingContracts");
+	jw_array(j);
+	jw_array_end(j);
+	jw_name(j, "requestAdoptionContracts");
+	jw_array(j);
+	jw_array_end(j);
+	jw_object_end(j);
+}
+
+/* Built once: no part of it changes while this process lives. */
+void
+health_build(struct apid *apid)
+{
+	autobuf struct buf body = { 0 };
+	struct jw j;
+
+	jw_init(&j, &body);
+	jw_object(&j);
+	jw_kbool(&j, "ok", true);
+	jw_kstr(&j, "apiVersion", "coven.daemon.v1");
+	jw_kstr(&j, "covenVersion", PACKAGE_VERSION);
+	capability_flags(&j);
+	jw_name(&j, "daemon");
+	jw_object(&j);
+	jw_ku64(&j, "pid", apid->identity.pid);
+	jw_kstr(&j, "startedAt", apid->identity.started_at);
+	jw_kstr(&j, "socket", apid->identity.socket);
+	jw_object_end(&j);
+	jw_object_end(&j);
+	buf_clear(&apid->health);
+	conn_format_reply(&apid->health, 200, buf_head(&body),
+	    buf_left(&body));
+}
+
+void
+on_health(struct request *r)
+{
+	answer_whole(r, &r->apid->health);
+}
+
+static void
+answer_text(struct request *r, int status, const char *text)
+{
+	autobuf struct buf body = { 0 };
+
+	(void)buf_adds(&body, text);
+	answer(r, status, &body);
+}
+
+void
+on_api_version(struct request *r)
+{
+	answer_text(r, 200,
+	    "{\"apiVersion\":\"v1\",\"supportedApiVersions\":[\"v1\"]}");
+}
+
+void
+on_familiars(struct request *r)
+{
+	answer_text(r, 200, "[]");
+}
+
+/* --- control actions ---------------------------------------------------- */
+
+#define REFRESH	"coven.capabilities.refresh"
+
+static const struct {
+	const char	*id, *label, *action;
+} capabilities[] = {
+	{ "coven.sessions", "Coven sessions", NULL },
+	{ "coven.control.actions", "Control actions", REFRESH },
+};
+
+void
+on_capabilities(struct request *r)
+{
+	autobuf struct buf body = { 0 };
+	struct jw j;
+	size_t i;
+
+	jw_init(&j, &body);
+	jw_object(&j);
+	jw_name(&j, "capabilities");
+	jw_array(&j);
+	for (i = 0; i < nitems(capabilities); i++) {
+		jw_object(&j);
+		jw_kstr(&j, "id", capabilities[i].id);
+		jw_kstr(&j, "label", capabilities[i].label);
+		jw_kstr(&j, "adapter", "coven-daemon");
+		jw_kstr(&j, "status", "available");
+		jw_kstr(&j, "policy", "allow");
+		jw_name(&j, "actions");
+		jw_array(&j);
+		if (capabilities[i].action != NULL)
+			jw_str(&j, capabilities[i].action);
+		jw_array_end(&j);
+		jw_object_end(&j);
+	}
+	jw_array_end(&j);
+	jw_object_end(&j);
+	answer(r, 200, &body);
+}
+
+static void
+optional(struct jw *j, const struct json *v, const char *name)
+{
+	const char *s = json_str(json_get(v, name), NULL);
+
+	if (s != NULL)
+		jw_kstr(j, name, s);
+}
+
+static void
+answer_refreshed(struct request *r, const struct json *v)
+{
+	autobuf struct buf body = { 0 };
+	struct jw j;
+
+	jw_init(&j, &body);
+	jw_object(&j);
+	jw_kbool(&j, "ok", true);
+	jw_kbool(&j, "accepted", true);
+	jw_kstr(&j, "action", REFRESH);
+	jw_kstr(&j, "status", "completed");
+	jw_name(&j, "event");
+	jw_object(&j);
+	jw_kstr(&j, "kind", "capabilities.refreshed");
+	jw_kstr(&j, "action", REFRESH);
+	optional(&j, v, "origin");
+	optional(&j, v, "intentId");
+	jw_name(&j, "payload");
+	jw_object(&j);
+	jw_ku64(&j, "capabilities", nitems(capabilities));
+	jw_object_end(&j);
+	jw_object_end(&j);
+	jw_object_end(&j);
+	answer(r, 200, &body);
+}
+
+/* The one rejection that has no error envelope. */
+static void
+answer_rejected(struct request *r, const char *action)
+{
+	autobuf struct buf body = { 0 }, reason = { 0 };
+	struct jw j;
+
+	(void)buf_addf(&reason, "unknown action `%s`", action);
+	jw_init(&j, &body);
+	jw_object(&j);
+	jw_kbool(&j, "ok", false);
+	jw_kbool(&j, "accepted", false);
+	jw_kstr(&j, "action", action);
+	jw_kstr(&j, "status", "rejected");
+	jw_kstr(&j, "reason", buf_head(&reason));
+	jw_object_end(&j);
+	answer(r, 400, &body);
+}
+
+void
+on_actions(struct request *r)
+{
+	const struct buf *in = &r->http->body;
+	autojson struct json *v = NULL;
+	const char *action, *why;
+
+	if (json_parse(buf_head(in), buf_left(in), &v, &why) != 0) {
+		answer_rejected(r, "(unknown)");
+		return;
+	}
+	action = json_str(json_get(v, "action"), NULL);
+	if (action != NULL && strcmp(action, REFRESH) == 0)
+		answer_refreshed(r, v);
+	else
+		answer_rejected(r, action != NULL ? action : "");
+}

@@ -1,0 +1,243 @@
+/* Listing and looking up. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base64.h"
+#include "common/mem.h"
+#include "coven-apid/request.h"
+
+#define PAGE_DEFAULT	100
+#define TAIL_ROOM	((size_t)8192)	/* for next_cursor and brackets */
+
+/* --- cursors ------------------------------------------------------------ */
+
+struct cursor {
+	char	*created_at, *id;
+};
+
+static void
+cursor_fini(struct cursor *c)
+{
+	free(c->created_at);
+	free(c->id);
+}
+
+static bool
+cursor_decode(const char *text, size_t n, struct cursor *c)
+{
+	autobuf struct buf b = { .max = 16384 };
+	autojson struct json *v = NULL;
+	const char *why, *at, *id;
+
+	if (base64_decode(BASE64_URL, text, n, &b) != 0 ||
+	    json_parse(buf_head(&b), buf_left(&b), &v, &why) != 0)
+		return false;
+	at = json_str(json_get(v, "created_at"), NULL);
+	id = json_str(json_get(v, "id"), NULL);
+	if (at == NULL || id == NULL || strlen(at) > 64 || strlen(id) > 4096)
+		return false;
+	c->created_at = mem_strdup(at);
+	c->id = mem_strdup(id);
+	return true;
+}
+
+/* base64url of {"created_at","id"}: opaque to clients. */
+static void
+cursor_write(struct jw *j, const char *created_at, const char *id)
+{
+	autobuf struct buf text = { 0 }, b64 = { 0 };
+	struct jw in;
+
+	jw_init(&in, &text);
+	jw_object(&in);
+	jw_kstr(&in, "created_at", created_at);
+	jw_kstr(&in, "id", id);
+	jw_object_end(&in);
+	if (base64_encode(BASE64_URL, buf_head(&text), buf_left(&text),
+	    &b64) != 0)
+		jw_null(j);
+	else
+		jw_strn(j, buf_head(&b64), buf_left(&b64));
+}
+
+/* --- the list ----------------------------------------------------------- */
+
+/* Rows until the answer is full; the last one that fitted in *last. */
+struct filled {
+	size_t			 rows;
+	bool			 full;
+	struct msg_session_row	 last;
+};
+
+static int
+fill(struct request *r, const struct msg_reply *reply, struct rows *rows,
+    struct filled *f)
+{
+	size_t mark, seen = 0;
+	union msg_any row;
+	struct jw j;
+
+	memset(f, 0, sizeof(*f));
+	while (!f->full && rows_next(rows, MSG_SESSION_ROW, &row)) {
+		seen++;
+		mark = r->body.len;
+		jw_init(&j, &r->body);
+		j.comma = r->written != 0;
+		record_session(&j, &row.session_row);
+		if (!jw_ok(&j) || r->body.len > REPLY_MAX - TAIL_ROOM) {
+			r->body.len = mark;
+			f->full = true;
+			break;
+		}
+		r->written++;
+		f->rows++;
+		f->last = row.session_row;
+	}
+	if (!f->full && seen != reply->rows) {
+		answer_error(r, API_INTERNAL, "The store sent a bad page.");
+		return 1;
+	}
+	return 0;
+}
+
+static void
+on_page(struct request *r, const struct msg_reply *reply, struct rows *rows)
+{
+	struct filled f;
+	struct jw j;
+
+	if (reply->code != STORE_OK) {
+		answer_store_code(r, reply);
+		return;
+	}
+	if (fill(r, reply, rows, &f) != 0)
+		return;
+	if (f.full && f.rows == 0) {
+		answer_error(r, API_INTERNAL,
+		    "The next session is too large for an answer.");
+		return;
+	}
+	(void)buf_adds(&r->body, "],\"next_cursor\":");
+	jw_init(&j, &r->body);
+	if ((reply->more || f.full) && f.rows != 0)
+		cursor_write(&j, f.last.created_at, f.last.id);
+	else
+		jw_null(&j);
+	(void)buf_adds(&r->body, "}");
+	answer(r, 200, &r->body);
+}
+
+/*
+ * The bare array has no cursor, so it is gathered here, page by page, and
+ * ends (oldest sessions missing) where clients would stop reading.
+ */
+static void
+on_all(struct request *r, const struct msg_reply *reply, struct rows *rows)
+{
+	struct msg_session_list ask_more = { .tag = r->tag,
+	    .limit = LIMIT_PAGE_SESSIONS };
+	struct filled f;
+
+	if (reply->code != STORE_OK) {
+		answer_store_code(r, reply);
+		return;
+	}
+	if (fill(r, reply, rows, &f) != 0)
+		return;
+	if (reply->more && !f.full && f.rows != 0) {
+		ask_more.after_created = f.last.created_at;
+		ask_more.after_id = f.last.id;
+		ask(r, MSG_SESSION_LIST, &ask_more, -1, on_all);
+		return;
+	}
+	(void)buf_adds(&r->body, "]");
+	answer(r, 200, &r->body);
+}
+
+static void
+bad_value(struct request *r, const char *name)
+{
+	autobuf struct buf value = { 0 };
+	const char *p;
+	size_t n = 0;
+
+	p = query_get(r->query, name, &n);
+	(void)buf_add(&value, p != NULL ? p : "", n);
+	answer_error_with(r, API_INVALID, name, buf_head(&value),
+	    "Invalid value for `%s`.", name);
+}
+
+/* 0, or 1 after answering 400. */
+static int
+page_query(struct request *r, struct msg_session_list *m,
+    struct cursor *cursor)
+{
+	int64_t limit = PAGE_DEFAULT;
+	const char *p;
+	size_t n = 0;
+
+	if (query_int(r->query, "limit", &limit) == QUERY_BAD || limit < 1 ||
+	    limit > LIMIT_PAGE_SESSIONS) {
+		bad_value(r, "limit");
+		return 1;
+	}
+	m->limit = (uint32_t)limit;
+	p = query_get(r->query, "includeArchived", &n);
+	if (p != NULL) {
+		m->include_archived = n == 4 && memcmp(p, "true", 4) == 0;
+		if (!m->include_archived &&
+		    !(n == 5 && memcmp(p, "false", 5) == 0)) {
+			bad_value(r, "includeArchived");
+			return 1;
+		}
+	}
+	p = query_get(r->query, "cursor", &n);
+	if (p == NULL)
+		return 0;
+	if (!cursor_decode(p, n, cursor)) {
+		bad_value(r, "cursor");
+		return 1;
+	}
+	m->after_created = cursor->created_at;
+	m->after_id = cursor->id;
+	return 0;
+}
+
+static bool
+query_has(const struct request *r, const char *key)
+{
+	size_t n;
+
+	return query_get(r->query, key, &n) != NULL;
+}
+
+void
+on_sessions(struct request *r)
+{
+	struct msg_session_list m = { .tag = r->tag,
+	    .limit = LIMIT_PAGE_SESSIONS };
+	struct cursor cursor = { 0 };
+
+	buf_init(&r->body, 2 * REPLY_MAX);
+	if (!query_has(r, "limit") && !query_has(r, "cursor") &&
+	    !query_has(r, "includeArchived")) {
+		(void)buf_adds(&r->body, "[");
+		ask(r, MSG_SESSION_LIST, &m, -1, on_all);
+		return;
+	}
+	(void)buf_adds(&r->body, "{\"sessions\":[");
+	if (page_query(r, &m, &cursor) == 0)
+		ask(r, MSG_SESSION_LIST, &m, -1, on_page);
+	cursor_fini(&cursor);
+}
+
+/* --- one session -------------------------------------------------------- */
+
+void
+on_session(struct request *r)
+{
+	struct msg_session_get m = { .tag = r->tag, .id = r->id };
+
+	ask(r, MSG_SESSION_GET, &m, -1, answer_record);
+}

@@ -1,0 +1,266 @@
+/*
+ * Every route, and the way of a request to its handler: who calls, which
+ * version, which row.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "coven-apid/request.h"
+
+enum match {
+	WHOLE,			/* the path is text */
+	SESSION,		/* /sessions/ID and then text */
+	SESSION_HAS,		/* /sessions/ with text somewhere behind it */
+	TARGET,			/* the target is text: no prefix, no query */
+};
+
+#define CHANGES	1u		/* not for a process inside a session */
+
+struct route {
+	const char	*method;
+	enum match	 match;
+	const char	*text;
+	handler_fn	*handler;	/* NULL: not built, answers 404 */
+	unsigned	 flags;
+};
+
+/*
+ * Tried in this order, which is part of the contract: an id may hold slashes,
+ * so a suffix decides before the detail route does.
+ */
+static const struct route routes[] = {
+	{ "GET", WHOLE, "/health", on_health, 0 },
+	{ "GET", WHOLE, "/api-version", on_api_version, 0 },
+	{ "GET", WHOLE, "/capabilities", on_capabilities, 0 },
+	{ "GET", WHOLE, "/familiars", on_familiars, 0 },
+	{ "GET", WHOLE, "/sessions", on_sessions, 0 },
+	{ "GET", WHOLE, "/events", on_events, 0 },
+	{ "POST", WHOLE, "/actions", on_actions, CHANGES },
+	{ "POST", WHOLE, "/sessions", on_launch, CHANGES },
+	{ "POST", WHOLE, "/sessions/external", on_external, CHANGES },
+	{ "POST", SESSION, "/adopted-input", NULL, 0 },
+	{ "POST", SESSION, "/complete", on_complete, CHANGES },
+	{ "POST", SESSION, "/input", on_input, CHANGES },
+	{ "POST", SESSION, "/kill", on_kill, CHANGES },
+	{ "POST", SESSION, "/signal", on_signal, CHANGES },
+	{ "GET", SESSION, "/handoffs", NULL, 0 },
+	{ "GET", SESSION, "/log", on_log, 0 },
+	{ "GET", SESSION, "/events", on_session_events, 0 },
+	{ "GET", SESSION_HAS, "/artifacts/", NULL, 0 },
+	{ "GET", SESSION, "", on_session, 0 },
+	{ "POST", TARGET, "/api/v1/internal/lifecycle/shutdown", on_stop,
+	    CHANGES },
+};
+
+#define SESSIONS	"/sessions/"
+
+/* Cuts path behind the id when the row matches, and sets r->id. */
+static bool
+match_session(struct request *r, const struct route *route, char *path)
+{
+	size_t skip = strlen(SESSIONS), n = strlen(route->text), len;
+
+	if (strncmp(path, SESSIONS, skip) != 0)
+		return false;
+	path += skip;
+	if (route->match == SESSION_HAS)
+		return strstr(path, route->text) != NULL;
+	len = strlen(path);
+	if (len < n || strcmp(path + len - n, route->text) != 0)
+		return false;
+	path[len - n] = '\0';
+	r->id = path;
+	return true;
+}
+
+static bool
+matches(struct request *r, const struct route *route, char *path)
+{
+	if (strcmp(r->http->method, route->method) != 0)
+		return false;
+	switch (route->match) {
+	case TARGET:
+		return strcmp(r->http->target, route->text) == 0;
+	case WHOLE:
+		return path != NULL && strcmp(path, route->text) == 0;
+	case SESSION:
+	case SESSION_HAS:
+		return path != NULL && match_session(r, route, path);
+	}
+	return false;
+}
+
+static void
+not_found(struct request *r)
+{
+	answer_error(r, API_NOT_FOUND, "Route not found.");
+}
+
+static void
+bad_version(struct request *r, const char *version, size_t n)
+{
+	autobuf struct buf details = { 0 };
+	struct jw j;
+
+	jw_init(&j, &details);
+	jw_object(&j);
+	jw_name(&j, "apiVersion");
+	jw_strn(&j, version, n);
+	jw_name(&j, "supportedApiVersions");
+	jw_array(&j);
+	jw_str(&j, "v1");
+	jw_array_end(&j);
+	jw_object_end(&j);
+	answer_error_details(r, API_VERSION, &details,
+	    "Unsupported API version.");
+}
+
+/*
+ * The path behind its version.  Unversioned paths are aliases.  NULL when
+ * there is none to look up; *version then holds one that is not ours.
+ */
+static char *
+strip_version(char *path, const char **version, size_t *n)
+{
+	*version = NULL;
+	if (strncmp(path, "/api/", 5) != 0)
+		return path;
+	*n = strcspn(path + 5, "/");
+	if (*n == 0)
+		return NULL;
+	if (*n != 2 || memcmp(path + 5, "v1", 2) != 0) {
+		*version = path + 5;
+		return NULL;
+	}
+	return path[5 + *n] == '/' ? path + 5 + *n : NULL;
+}
+
+static void
+call(struct request *r)
+{
+	/* No launch, no kill, no STOP to a monitor that is winding up. */
+	if (r->apid->stopping) {
+		answer_error(r, API_UNAVAILABLE, "The daemon is stopping.");
+		return;
+	}
+	r->handler(r);
+}
+
+/*
+ * On changing routes the monitor says whether the peer lives in a session.
+ * A peer that is gone cannot be asked about and is refused.
+ */
+static void
+ask_who(struct request *r)
+{
+	struct msg_who who = { .tag = r->tag };
+	autoclose int pidfd = conn_peer_pidfd(r->conn);
+
+	if (pidfd == -ENOPROTOOPT) {	/* before Linux 6.5 */
+		call(r);
+		return;
+	}
+	if (r->apid->stopping) {
+		call(r);
+		return;
+	}
+	if (pidfd < 0 || chan_send(&r->apid->control, MSG_WHO, &who,
+	    pidfd) < 0) {
+		answer_error(r, API_FORBIDDEN,
+		    "The calling process cannot be identified.");
+		return;
+	}
+	r->who = true;
+}
+
+int
+routes_on_who_reply(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct apid *apid = c->ctx;
+	struct conn *conn = NULL;
+	struct request *r;
+
+	(void)fd;
+	if (apid->server != NULL)
+		conn = server_find(apid->server, msg->who_reply.tag);
+	r = conn != NULL ? conn_user(conn) : NULL;
+	if (r == NULL || !r->who)
+		return 0;
+	r->who = false;
+	if (msg->who_reply.inside != 0)
+		answer_error(r, API_FORBIDDEN,
+		    "A process inside a session may not do this.");
+	else
+		call(r);
+	return 0;
+}
+
+static void
+dispatch(struct request *r)
+{
+	const char *version;
+	char *query, *path;
+	size_t i, n = 0;
+
+	query = strchr(r->path, '?');
+	if (query != NULL)
+		*query++ = '\0';
+	r->query = query != NULL ? query : "";
+	path = strip_version(r->path, &version, &n);
+	if (version != NULL) {
+		bad_version(r, version, n);
+		return;
+	}
+	for (i = 0; i < nitems(routes); i++)
+		if (matches(r, &routes[i], path))
+			break;
+	if (i == nitems(routes) || routes[i].handler == NULL) {
+		not_found(r);
+		return;
+	}
+	r->handler = routes[i].handler;
+	if (routes[i].flags & CHANGES)
+		ask_who(r);
+	else
+		r->handler(r);
+}
+
+static void
+on_request(void *ctx, struct conn *c, const struct http_request *http)
+{
+	struct request *r = mem_zalloc(1, sizeof(*r));
+
+	r->apid = ctx;
+	r->conn = c;
+	r->tag = conn_tag(c);
+	r->http = http;
+	r->path = mem_strdup(http->target);
+	conn_set_user(c, r);
+	/* Browsers say where a page came from; no client of ours is one. */
+	if (http->origin)
+		answer_error(r, API_FORBIDDEN,
+		    "Requests with an Origin are refused.");
+	else
+		dispatch(r);
+}
+
+static void
+on_gone(void *ctx, struct conn *c)
+{
+	struct apid *apid = ctx;
+	struct request *r = conn_user(c);
+	struct msg_cancel cancel = { .tag = r->tag };
+
+	conn_set_user(c, NULL);
+	if (r->waiting && r->on_reply != NULL)
+		(void)chan_send(&apid->stored, MSG_CANCEL, &cancel, -1);
+	request_free(r);
+}
+
+const struct server_ops routes_ops = {
+	.on_request = on_request,
+	.on_gone = on_gone,
+};

@@ -1,0 +1,457 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/chan.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/memfd.h"
+#include "tests/unit/routes_store.h"
+
+#define AT	"2026-08-22T10:00:00.123456789Z"
+
+static struct shared *sh;
+static struct loop *loop;
+static struct chan control, stored;
+static struct timer poll_timer;
+static int held = -1;		/* the connection of STOP */
+static char externals[16][64];
+static unsigned nexternals;
+static int killed;
+
+/* --- answers ------------------------------------------------------------ */
+
+static int
+reply_rows(struct chan *c, uint64_t tag, uint32_t code, struct buf *rows,
+    uint32_t n, uint32_t more, const char *text)
+{
+	struct msg_reply m = { .tag = tag, .code = code, .rows = n,
+	    .more = more, .text = text };
+	autoclose int fd = -1;
+
+	if (rows != NULL)
+		fd = memfd_make("rows", buf_head(rows), buf_left(rows));
+	if (chan_send(c, MSG_REPLY, &m, fd) < 0)
+		log_warn("reply: not sent");
+	return 0;
+}
+
+static int
+reply_code(struct chan *c, uint64_t tag, uint32_t code)
+{
+	return reply_rows(c, tag, code, NULL, 0, 0, "");
+}
+
+static void
+add_session(struct buf *b, const char *id, const char *status, int external)
+{
+	struct msg_session_row row = { .id = id, .project_root = "/p",
+	    .harness = "exec", .title = "t", .status = status,
+	    .created_at = AT, .updated_at = AT, .labels = "[\"a\"]",
+	    .external = (uint32_t)external };
+
+	if (msg_encode(b, MSG_SESSION_ROW, &row) < 0)
+		fatal("encode a session");
+}
+
+static int
+reply_session(struct chan *c, uint64_t tag, uint32_t code, const char *id,
+    const char *status, int external)
+{
+	autobuf struct buf b = { 0 };
+
+	add_session(&b, id, status, external);
+	return reply_rows(c, tag, code, &b, 1, 0, "");
+}
+
+static int
+exists(const char *id)
+{
+	static const char *const ids[] = { "live", "ended", "ext", "stuck",
+	    "evs", "big", "a/b" };
+	size_t i;
+
+	for (i = 0; i < nitems(ids); i++)
+		if (strcmp(ids[i], id) == 0)
+			return 1;
+	return 0;
+}
+
+static void
+note(char *to, const void *from, size_t n)
+{
+	if (n >= SEEN_MAX)
+		n = SEEN_MAX - 1;
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
+static void
+record(int fd, enum msg_type want, struct buf *b, union msg_any *m)
+{
+	b->max = 2 * LIMIT_BULK;
+	if (memfd_read(fd, 2 * LIMIT_BULK, b) < 0 ||
+	    msg_decode_exact(buf_head(b), buf_left(b), want, m) != 0)
+		fatal("a bad record came along");
+}
+
+/* --- what apid asks ----------------------------------------------------- */
+
+static int
+on_launch(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_run_spec *s;
+	autobuf struct buf b = { 0 };
+	uint64_t tag = msg->launch.tag;
+	union msg_any m;
+
+	record(*fd, MSG_RUN_SPEC, &b, &m);
+	s = &m.run_spec;
+	note(sh->args, s->args.p, s->args.len);
+	note(sh->env, s->env.p, s->env.len);
+	note(sh->stdin_data, s->stdin_data.p, s->stdin_data.len);
+	note(sh->cwd, s->cwd, strlen(s->cwd));
+	note(sh->title, s->title, strlen(s->title));
+	note(sh->conversation, s->conversation_id, strlen(s->conversation_id));
+	sh->args_len = (unsigned)s->args.len;
+	sh->env_len = (unsigned)s->env.len;
+	sh->transport = s->transport;
+	sh->stdin_eof = s->stdin_eof;
+	sh->rows = s->rows;
+	sh->cols = s->cols;
+	sh->launches++;
+	if (strcmp(s->project_root, "/refused") == 0)
+		return reply_rows(c, tag, STORE_BAD_ROOT, NULL, 0, 0,
+		    "failed to resolve projectRoot: \"/refused\"");
+	if (strcmp(s->project_root, "/outside") == 0)
+		return reply_rows(c, tag, STORE_BAD_CWD, NULL, 0, 0,
+		    "cwd is outside the Coven project root");
+	if (strcmp(s->title, "fail") == 0)
+		return reply_rows(c, tag, STORE_LAUNCH_FAILED, NULL, 0, 0,
+		    "some-id\texecute: no such file");
+	return reply_session(c, tag, STORE_OK, "new", "running", 0);
+}
+
+static int
+on_external(struct chan *c, const union msg_any *msg, int *fd)
+{
+	autobuf struct buf b = { 0 };
+	uint64_t tag = msg->external.tag;
+	union msg_any m;
+	unsigned i;
+
+	record(*fd, MSG_EXT_SPEC, &b, &m);
+	note(sh->labels, m.ext_spec.labels, strlen(m.ext_spec.labels));
+	note(sh->title, m.ext_spec.title, strlen(m.ext_spec.title));
+	if (strcmp(m.ext_spec.id, "live") == 0)
+		return reply_code(c, tag, STORE_CONFLICT);
+	for (i = 0; i < nexternals; i++)
+		if (strcmp(externals[i], m.ext_spec.id) == 0)
+			return reply_session(c, tag, STORE_OK, m.ext_spec.id,
+			    "running", 1);
+	(void)snprintf(externals[nexternals++ % 16], 64, "%s",
+	    m.ext_spec.id);
+	return reply_session(c, tag, STORE_CREATED, m.ext_spec.id, "running",
+	    1);
+}
+
+static int
+on_complete(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_complete *m = &msg->complete;
+
+	(void)fd;
+	if (!exists(m->id))
+		return reply_code(c, m->tag, STORE_NOT_FOUND);
+	if (strcmp(m->id, "ext") != 0)
+		return reply_code(c, m->tag, STORE_NOT_EXTERNAL);
+	return reply_session(c, m->tag, STORE_OK, m->id,
+	    m->has_code && m->exit_code != 0 ? "failed" : "completed", 1);
+}
+
+/* Ids count down from sessions: s5, s4, ... */
+static int
+on_list(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_session_list *m = &msg->session_list;
+	autobuf struct buf b = { 0 };
+	unsigned next = sh->sessions, n = 0;
+	char id[32];
+
+	(void)fd;
+	if (*m->after_id != '\0')
+		next = (unsigned)atoi(m->after_id + 1) - 1;
+	for (; next != 0 && n < m->limit && n < 2; n++, next--) {
+		(void)snprintf(id, sizeof(id), "s%u", next);
+		add_session(&b, id, "completed", 0);
+	}
+	return reply_rows(c, m->tag, STORE_OK, &b, n, next != 0, "");
+}
+
+static int
+on_get(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_session_get *m = &msg->session_get;
+
+	(void)fd;
+	if (strcmp(m->id, "stuck") == 0) {
+		sh->stuck++;
+		return 0;
+	}
+	if (!exists(m->id))
+		return reply_code(c, m->tag, STORE_NOT_FOUND);
+	return reply_session(c, m->tag, STORE_OK, m->id, "running", 0);
+}
+
+static uint32_t
+liveness(const char *id)
+{
+	if (!exists(id))
+		return STORE_NOT_FOUND;
+	return strcmp(id, "live") == 0 && !killed ? STORE_OK : STORE_NOT_LIVE;
+}
+
+static int
+on_input_check(struct chan *c, const union msg_any *msg, int *fd)
+{
+	(void)fd;
+	return reply_code(c, msg->input_check.tag,
+	    liveness(msg->input_check.id));
+}
+
+static int
+on_input(struct chan *c, const union msg_any *msg, int *fd)
+{
+	autobuf struct buf b = { 0 };
+	union msg_any m;
+
+	record(*fd, MSG_INPUT_SPEC, &b, &m);
+	note(sh->data, m.input_spec.data.p, m.input_spec.data.len);
+	note(sh->payload, m.input_spec.payload.p, m.input_spec.payload.len);
+	sh->data_len = (unsigned)m.input_spec.data.len;
+	sh->eof = m.input_spec.eof;
+	sh->inputs++;
+	return reply_code(c, msg->input.tag, liveness(msg->input.id));
+}
+
+static int
+on_kill(struct chan *c, const union msg_any *msg, int *fd)
+{
+	uint32_t code = liveness(msg->kill.id);
+
+	(void)fd;
+	if (strcmp(msg->kill.id, "ext") == 0)
+		code = STORE_EXTERNAL_UNKILLABLE;
+	if (code == STORE_OK)
+		killed = 1;
+	return reply_code(c, msg->kill.tag, code);
+}
+
+static int
+on_signal(struct chan *c, const union msg_any *msg, int *fd)
+{
+	(void)fd;
+	sh->signo = msg->signal.signo;
+	return reply_code(c, msg->signal.tag, liveness(msg->signal.id));
+}
+
+static int
+reply_events(struct chan *c, const struct msg_events *m, unsigned count,
+    const char *payload, size_t n)
+{
+	autobuf struct buf b = { .max = 64u << 20 };
+	struct msg_event_row row = { .id = "e", .kind = "output",
+	    .payload = { payload, n }, .created_at = AT };
+	uint32_t rows = 0, limit = m->limit != 0 ? m->limit : UINT32_MAX;
+
+	row.seq = m->has_after ? m->after_seq : 0;
+	while (++row.seq <= count && rows < limit) {
+		if (msg_encode(&b, MSG_EVENT_ROW, &row) < 0)
+			fatal("encode an event");
+		rows++;
+	}
+	return reply_rows(c, m->tag, STORE_OK, &b, rows, row.seq <= count,
+	    "");
+}
+
+static int
+on_events(struct chan *c, const union msg_any *msg, int *fd)
+{
+	static const char hi[] = "{\"data\":\"hi\\r\\n\"}";
+	static char big[60000];
+	const struct msg_events *m = &msg->events;
+
+	(void)fd;
+	sh->after_seq = (unsigned)m->after_seq;
+	sh->limit = m->limit;
+	sh->wait_ms = m->wait_ms;
+	if (!exists(m->id))
+		return reply_code(c, m->tag, STORE_NOT_FOUND);
+	if (strcmp(m->id, "evs") == 0)
+		return reply_events(c, m, 5, hi, sizeof(hi) - 1);
+	memset(big, 'x', sizeof(big));
+	if (strcmp(m->id, "big") == 0)
+		return reply_events(c, m, 100, big, sizeof(big));
+	if (m->wait_ms != 0)
+		return 0;
+	return reply_events(c, m, 0, "", 0);
+}
+
+static int
+on_cancel(struct chan *c, const union msg_any *msg, int *fd)
+{
+	(void)c;
+	(void)msg;
+	(void)fd;
+	sh->cancels++;
+	return 0;
+}
+
+static chan_handler *const stored_handlers[MSG__COUNT] = {
+	[MSG_LAUNCH] = on_launch,
+	[MSG_EXTERNAL] = on_external,
+	[MSG_COMPLETE] = on_complete,
+	[MSG_SESSION_LIST] = on_list,
+	[MSG_SESSION_GET] = on_get,
+	[MSG_INPUT_CHECK] = on_input_check,
+	[MSG_INPUT] = on_input,
+	[MSG_KILL] = on_kill,
+	[MSG_SIGNAL] = on_signal,
+	[MSG_EVENTS] = on_events,
+	[MSG_CANCEL] = on_cancel,
+};
+
+/* --- the monitor -------------------------------------------------------- */
+
+static int
+on_who(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct msg_who_reply m = { .tag = msg->who.tag,
+	    .inside = (uint32_t)sh->inside };
+
+	(void)fd;
+	sh->whos++;
+	(void)chan_send(c, MSG_WHO_REPLY, &m, -1);
+	return 0;
+}
+
+static int
+on_stop(struct chan *c, const union msg_any *msg, int *fd)
+{
+	(void)c;
+	(void)msg;
+	mem_close(&held);
+	held = mem_steal_fd(fd);
+	sh->stops++;
+	return 0;
+}
+
+static int
+on_peer_end_of_apid(struct chan *c, const union msg_any *msg, int *fd)
+{
+	(void)c;
+	(void)fd;
+	sh->lost += msg->peer_end.role == ROLE_STORED;
+	return 0;
+}
+
+static chan_handler *const monitor_handlers[MSG__COUNT] = {
+	[MSG_PEER_END] = on_peer_end_of_apid,
+	[MSG_WHO] = on_who,
+	[MSG_STOP] = on_stop,
+};
+
+static void
+on_end(struct chan *c, int why)
+{
+	if (c == &control) {
+		if (why != CHAN_EOF)
+			fatal("apid lied: %s", c->blame);
+		exit(0);
+	}
+	if (why != CHAN_EOF)
+		fatal("apid lied to stored: %s", c->blame);
+	chan_close(c);
+}
+
+static void
+give_stored(void)
+{
+	struct msg_peer peer = { .role = ROLE_STORED };
+	int fds[2];
+
+	chan_close(&stored);
+	if (chan_pair(fds) < 0)
+		fatal("no pair");
+	if (chan_open(&stored, loop, &fds[0], ROLE_STORED, ROLE_APID,
+	    CS_SERVING, stored_handlers, NULL, on_end) < 0 ||
+	    chan_send(&control, MSG_PEER, &peer, fds[1]) < 0)
+		fatal("no stored");
+	mem_close(&fds[1]);
+}
+
+static void
+on_poll(struct timer *t)
+{
+	struct msg_shutdown bye = { 0 };
+
+	if (sh->die) {
+		chan_close(&stored);
+		sh->die = 0;
+	}
+	if (sh->restart) {
+		give_stored();
+		sh->restart = 0;
+	}
+	if (sh->release) {
+		mem_close(&held);
+		sh->release = 0;
+	}
+	if (sh->shutdown == 1) {
+		(void)chan_send(&control, MSG_SHUTDOWN, &bye, -1);
+		sh->shutdown = 2;
+	}
+	timer_start(loop, t, 2);
+}
+
+/* A row as the monitor sends it for an adapter of a manifest. */
+static void
+give_harness(void)
+{
+	struct msg_harness_row row = { .id = "mine", .label = "Mine",
+	    .exe = "mine", .prompt_flag = "--ask", .available = 1 };
+	struct msg_harness m;
+	autobuf struct buf b = { 0 };
+
+	if (msg_encode(&b, MSG_HARNESS_ROW, &row) < 0)
+		fatal("encode a harness");
+	m.harness = (struct msg_bin){ buf_head(&b), buf_left(&b) };
+	(void)chan_send(&control, MSG_HARNESS, &m, -1);
+}
+
+void
+store_serve(struct shared *shared, int fd, int listener,
+    const struct server_conf *conf, const struct identity_of *id)
+{
+	struct msg_listener m = { .owner_uid = conf->owner_uid,
+	    .overflow_uid = conf->overflow_uid, .pid = id->pid,
+	    .started_at = id->started_at, .socket = id->socket,
+	    .max_conns = conf->max_conns };
+
+	sh = shared;
+	loop = loop_new();
+	stored.source.fd = -1;
+	if (chan_open(&control, loop, &fd, ROLE_MONITOR, ROLE_APID, CS_READY,
+	    monitor_handlers, NULL, on_end) < 0)
+		fatal("no control");
+	give_harness();
+	give_stored();
+	if (chan_send(&control, MSG_LISTENER, &m, listener) < 0)
+		fatal("no listener");
+	close(listener);
+	poll_timer.cb = on_poll;
+	timer_start(loop, &poll_timer, 2);
+	exit(loop_run(loop));
+}
