@@ -1,0 +1,333 @@
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/failpoint.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "coven-runner/init.h"
+
+#define FLUSH_TURNS	50
+#define FLUSH_MS	100
+
+/*
+ * From a fresh set of namespaces to the payload.  Sources come first, while
+ * the host's tree is there; nothing is mounted after lock; what drop gives up
+ * is what every step before it needs.
+ */
+static const struct {
+	const char	*name;
+	int		(*run)(struct init *);
+} steps[] = {
+	{ "plan", init_check },
+	{ "namespace", init_namespace },
+	{ "sources", init_sources },
+	{ "root", init_root },
+	{ "dev", init_dev },
+	{ "proc", init_proc },
+	{ "mounts", init_mounts },
+	{ "mask", init_mask },
+	{ "seal", init_seal },
+	{ "loopback", init_loopback },
+	{ "hostname", init_hostname },
+	{ "pivot", init_pivot },
+	{ "lock", init_lock },
+	{ "cwd", init_cwd },
+	{ "terminal", init_terminal },
+	{ "drop", init_drop },
+	{ "filter", init_filter },
+	{ "start", init_start },
+};
+
+int
+init_fail(struct init *in, int err, const char *fmt, ...)
+{
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(in->text, sizeof(in->text), fmt, ap);
+	va_end(ap);
+	n = strlen(in->text);
+	(void)snprintf(in->text + n, sizeof(in->text) - n, ": %s",
+	    strerror(-err));
+	return err;
+}
+
+/* What was sent last must be on its way before this process is gone. */
+static void
+flush(struct init *in, struct chan *c)
+{
+	int i;
+
+	for (i = 0; i < FLUSH_TURNS && chan_is_open(c) &&
+	    chan_queued(c) != 0; i++)
+		loop_once(in->loop, FLUSH_MS);
+}
+
+static void __attribute__((noreturn))
+give_up(struct init *in, int err)
+{
+	struct msg_init_failed msg = { .step = in->step,
+	    .error = (uint32_t)-err, .text = in->text };
+
+	log_error("%s: %s", in->step, in->text);
+	if (chan_is_open(&in->control) &&
+	    in->control.state != CS_STOPPING &&
+	    chan_send(&in->control, MSG_INIT_FAILED, &msg, -1) == 0)
+		flush(in, &in->control);
+	/* The kernel ends every process of the namespace with this one. */
+	_exit(1);
+}
+
+/* --- the payload's end --- */
+
+static void
+kill_all(void)
+{
+	if (kill(-1, SIGKILL) == -1 && errno != ESRCH)
+		log_error("kill everything: %s", strerror(errno));
+}
+
+/*
+ * The first process has ended: so does everything it left behind, before its
+ * end is reported.  kill(-1) misses nobody, also not a process that forks.
+ */
+static void __attribute__((noreturn))
+finish(struct init *in, int status)
+{
+	struct msg_init_exit msg = { 0 };
+
+	kill_all();
+	FAILPOINT("init.before-exit");
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	if (WIFSIGNALED(status))
+		msg.signo = (uint32_t)WTERMSIG(status);
+	else
+		msg.exit_code = WEXITSTATUS(status);
+	if (chan_is_open(&in->runner) &&
+	    chan_send(&in->runner, MSG_INIT_EXIT, &msg, -1) == 0)
+		flush(in, &in->runner);
+	_exit(0);
+}
+
+static void
+on_child(void *ctx, int sig)
+{
+	struct init *in = ctx;
+	int status;
+	pid_t pid;
+
+	(void)sig;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == in->payload)
+			finish(in, status);
+}
+
+/* --- what the monitor says --- */
+
+/* Nobody keeps the record any more: the session ends here. */
+static void
+on_runner_end(struct chan *c, int why)
+{
+	log_error("end the session: the runner %s",
+	    why == CHAN_EOF ? "is gone" : "broke the protocol");
+	chan_close(c);
+	kill_all();
+	_exit(1);
+}
+
+static int
+on_peer(struct chan *c, const union msg_any *msg, int *fd)
+{
+	static chan_handler *const none[MSG__COUNT];
+	struct init *in = c->ctx;
+	int r;
+
+	if (msg->peer.role != ROLE_RUNNER || chan_is_open(&in->runner) ||
+	    c->state != CS_READY)
+		return chan_blame(c, "PEER of role %u in state %#x",
+		    msg->peer.role, c->state);
+	r = chan_open(&in->runner, in->loop, fd, ROLE_INIT, ROLE_RUNNER,
+	    CS_SERVING, none, in, on_runner_end);
+	if (r < 0)
+		return chan_blame(c, "PEER: %s", strerror(-r));
+	return 0;
+}
+
+/* cwd as the monitor has it: in the project, absolute or relative to it. */
+static const char *
+relative(const char *cwd, const char *root)
+{
+	size_t n = strlen(root);
+
+	if (strncmp(cwd, root, n) == 0 && (cwd[n] == '/' || cwd[n] == '\0'))
+		cwd += n;
+	while (*cwd == '/')
+		cwd++;
+	return *cwd != '\0' ? cwd : ".";
+}
+
+static int
+on_root(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_init_root *root = &msg->init_root;
+	struct init *in = c->ctx;
+
+	if (root->path[0] != '/' || root->mount > 1)
+		return chan_blame(c, "INIT_ROOT %s, %u", root->path,
+		    root->mount);
+	in->detached = root->mount == 1;
+	/* Before the mount namespace is made: it carries this folder over. */
+	if (!in->detached && fchdir(*fd) == -1) {
+		in->step = "project";
+		give_up(in, init_fail(in, -errno, "enter %s", root->path));
+	}
+	in->project = (struct init_mount){ .op = MOUNT_BIND,
+	    .flags = MOUNT_F_MASK, .source = mem_strdup(root->path),
+	    .target = mem_strdup(root->path),
+	    .fd = in->detached ? mem_steal_fd(fd) : -1 };
+	in->cwd = mem_strdup(relative(root->cwd, root->path));
+	in->cwd_dev = root->cwd_dev;
+	in->cwd_ino = root->cwd_ino;
+	in->have_project = true;
+	return 0;
+}
+
+static int
+on_mount(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct init *in = c->ctx;
+	int r = init_add_mount(in, &msg->init_mount, fd);
+
+	if (r < 0)
+		return chan_blame(c, "INIT_MOUNT %s: %s",
+		    msg->init_mount.target, strerror(-r));
+	return 0;
+}
+
+static int
+on_io(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct init *in = c->ctx;
+	uint32_t slot = msg->init_io.slot;
+
+	if (slot > 2 || in->io[slot] >= 0)
+		return chan_blame(c, "INIT_IO of slot %u", slot);
+	in->io[slot] = mem_steal_fd(fd);
+	return 0;
+}
+
+static int
+on_go(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct msg_init_started started = { 0 };
+	struct init *in = c->ctx;
+	size_t i;
+	int r;
+
+	in->transport = msg->init_go.transport;
+	in->network = msg->init_go.network;
+	in->rows = msg->init_go.rows;
+	in->cols = msg->init_go.cols;
+	in->step = "plan";
+	r = init_read_plan(in, *fd);
+	for (i = 0; r == 0 && i < nitems(steps); i++) {
+		in->step = steps[i].name;
+		r = steps[i].run(in);
+	}
+	if (r < 0)
+		give_up(in, r);
+	FAILPOINT("init.after-exec");
+	r = chan_send(c, MSG_INIT_STARTED, &started, -1);
+	if (r < 0 && r != -EPIPE)
+		return chan_blame(c, "INIT_STARTED: %s", strerror(-r));
+	return 0;
+}
+
+static int
+on_signal(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct init *in = c->ctx;
+	uint32_t signo = msg->init_signal.signo;
+
+	(void)fd;
+	if (signo == 0 || signo > SIGSYS || in->payload <= 0)
+		return chan_blame(c, "INIT_SIGNAL %u", signo);
+	/* Not reaped before its end is seen, so the number is still its. */
+	if (kill(msg->init_signal.everyone ? -1 : -in->payload,
+	    (int)signo) == -1 && errno != ESRCH)
+		log_error("send signal %u: %s", signo, strerror(errno));
+	return 0;
+}
+
+static int
+on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct init *in = c->ctx;
+
+	(void)msg;
+	(void)fd;
+	if (in->payload <= 0)
+		_exit(0);
+	kill_all();			/* its end is reported as any other */
+	return 0;
+}
+
+chan_handler *const init_handlers[MSG__COUNT] = {
+	[MSG_PEER] = on_peer,
+	[MSG_SHUTDOWN] = on_shutdown,
+	[MSG_INIT_ROOT] = on_root,
+	[MSG_INIT_MOUNT] = on_mount,
+	[MSG_INIT_IO] = on_io,
+	[MSG_INIT_GO] = on_go,
+	[MSG_INIT_SIGNAL] = on_signal,
+};
+
+/* --- life --- */
+
+/* A plan's mounts and a deep walk hold a descriptor each. */
+static void
+raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
+	    files.rlim_cur < LIMIT_PLAN_MOUNTS + INIT_DEPTH_MAX + 64) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+void
+init_new(struct init *in, struct loop *loop, const struct init_ids *ids)
+{
+	*in = (struct init){ .loop = loop, .ids = *ids,
+	    .io = { -1, -1, -1 }, .root = -1, .proc = -1, .mask_file = -1,
+	    .mask_dir = -1, .store = -1, .cwd_fd = -1, .tty = -1,
+	    .step = "start" };
+	in->project.fd = -1;
+	in->runner.source.fd = -1;
+	raise_files();
+}
+
+int
+init_serve(struct init *in)
+{
+	static const int sigs[] = { SIGCHLD };
+	int r = loop_signals(in->loop, sigs, nitems(sigs), on_child, in);
+
+	if (r < 0)
+		fatal("watch for children: %s", strerror(-r));
+	return loop_run(in->loop);
+}

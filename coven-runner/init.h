@@ -1,0 +1,149 @@
+/*
+ * coven-init: PID 1 of one session's sandbox.
+ *
+ * It is told everything by the monitor, builds the root, gives up what it
+ * holds, executes the payload and reports its end.  It reads no byte that a
+ * payload or a client wrote: it mounts files and looks at their types.
+ */
+#ifndef COVEN_RUNNER_INIT_H
+#define COVEN_RUNNER_INIT_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/chan.h"
+
+#define INIT_TMPFS_MAX	64		/* file systems of our own */
+#define INIT_MASKED_MAX	1024		/* sockets and FIFOs masked */
+#define INIT_WALK_MAX	1000000		/* entries looked at for them */
+#define INIT_DEPTH_MAX	512		/* folders deep */
+#define INIT_LIST_MAX	262144		/* strings in argv or envp */
+
+struct init_ids {
+	uid_t	uid_in, uid_out;
+	gid_t	gid_in, gid_out;
+};
+
+/* One row of the plan, copied; strings and data are owned. */
+struct init_mount {
+	uint32_t	 op, flags;
+	char		*source, *target;
+	uint64_t	 dev, ino;
+	void		*data;
+	size_t		 len;
+	int		 fd;		/* the mount, or -1 */
+	bool		 skipped;	/* optional and absent */
+};
+
+struct init {
+	struct loop		*loop;
+	struct chan		 control, runner;
+	struct init_ids		 ids;
+
+	/* the plan, gathered until INIT_GO */
+	bool			 have_project, detached;
+	struct init_mount	 project;
+	char			*cwd;		/* relative to the project */
+	uint64_t		 cwd_dev, cwd_ino;
+	struct init_mount	*mounts;
+	size_t			 nmounts, plan_bytes;
+	int			 io[3];
+	uint32_t		 transport, network, rows, cols;
+	struct buf		 plan;		/* EXEC_PLAN's bytes */
+	const char		*program, *hostname;
+	char			**argv, **envp;
+
+	/* the root under construction */
+	int			 root, proc;	/* mounts, or -1 */
+	int			 mask_file, mask_dir, store;
+	dev_t			 own[INIT_TMPFS_MAX];
+	size_t			 nown, nstored;
+	size_t			 nmasked, nwalked;
+
+	/* the payload */
+	int			 cwd_fd, tty;
+	pid_t			 payload;
+
+	/* why a step failed */
+	const char		*step;
+	char			 text[512];
+};
+
+void	init_new(struct init *, struct loop *, const struct init_ids *);
+/* Serve until the payload has ended; the exit status. */
+int	init_serve(struct init *);
+extern chan_handler *const init_handlers[MSG__COUNT];
+
+/* Say what failed, once, where it did; returns err (a -errno). */
+int	init_fail(struct init *, int err, const char *fmt, ...)
+	    __attribute__((format(printf, 3, 4)));
+
+/* --- init_id.c: identity and its end --- */
+
+/* Map one uid and gid and become them, keeping every capability.  Fatal. */
+void	init_identity(const struct init_ids *);
+int	init_lock(struct init *);	/* one more user and mount namespace */
+int	init_drop(struct init *);	/* capabilities, for good, read back */
+
+/* --- init_plan.c: what the monitor said, checked --- */
+
+int	init_add_mount(struct init *, const struct msg_init_mount *, int *fd);
+int	init_read_plan(struct init *, int memfd);
+int	init_check(struct init *);
+
+/* --- init_mount.c: the mount calls, by descriptor --- */
+
+int	mount_set(int mnt, unsigned flags, uint64_t attr);
+int	mount_clone(int dir, const char *path, unsigned flags);
+int	mount_attach(int mnt, int dir, const char *name);
+/* A new file system: options are "k=v" strings, NULL-terminated. */
+int	mount_new(const char *type, const char *const *options,
+	    uint64_t attr);
+
+/* --- init_root.c: the tree --- */
+
+int	init_namespace(struct init *);
+int	init_sources(struct init *);
+int	init_root(struct init *);
+int	init_mounts(struct init *);
+int	init_seal(struct init *);
+int	init_pivot(struct init *);
+int	init_cwd(struct init *);
+
+/* --- init_dev.c: /dev, /proc and the rest that every sandbox has --- */
+
+int	init_dev(struct init *);
+int	init_proc(struct init *);
+int	init_loopback(struct init *);
+int	init_hostname(struct init *);
+int	init_terminal(struct init *);
+
+/* --- init_path.c: making mount points --- */
+
+/* True when the folder lies in a file system that this process made. */
+bool	init_is_own(const struct init *, int fd);
+int	init_own(struct init *, int fd);
+/*
+ * Open the folder that holds path's last component, relative to the new
+ * root, following no link; missing folders are made in file systems of our
+ * own and nowhere else.  A descriptor, or -errno; *last points into path.
+ */
+int	init_parent(struct init *, const char *path, const char **last);
+/* Put the mount at path, making a mount point of its type.  0 or -errno. */
+int	init_put(struct init *, int mnt, const char *path);
+/* Cover an existing entry of dir with nothing.  0 or -errno. */
+int	init_cover(struct init *, int dir, const char *name, bool folder);
+
+/* --- init_mask.c --- */
+
+int	init_mask(struct init *);
+
+/* --- init_exec.c --- */
+
+int	init_filter(struct init *);
+int	init_start(struct init *);
+
+#endif

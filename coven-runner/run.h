@@ -1,0 +1,49 @@
+/*
+ * One session's runner: between the payload's descriptors and the store.
+ *
+ * It is told what to do by the monitor (control), how the payload ended by
+ * init, and what is durable by stored.  It is no ancestor of the payload,
+ * opens no file and makes no socket.
+ */
+#ifndef COVEN_RUNNER_RUN_H
+#define COVEN_RUNNER_RUN_H
+
+#include "common/chan.h"
+#include "coven-runner/input.h"
+#include "coven-runner/out.h"
+#include "coven-runner/stream.h"
+#include "coven-runner/term.h"
+#include "coven-runner/window.h"
+
+#define RUN_SMALL	4	/* un-acknowledged before small events wait */
+
+struct run {
+	struct loop	*loop;
+	struct chan	 control, stored, init;
+	struct window	 window;
+	struct out	 out;
+	struct term	 term;
+	struct input	 input;
+	struct source	 writable;	/* input's, armed while it waits */
+	struct stream	 stream[OUT_STREAMS];
+	struct timer	 drain, resend;
+	uint64_t	 drained;	/* bytes read when drain was started */
+	int		 io[3];		/* pipes, until RUN_GO */
+	int		 tty;		/* master, until RUN_GO */
+	enum transport	 transport;
+	bool		 go;		/* RUN_GO has come */
+	bool		 agent;		/* not reading its prompt is failure */
+	bool		 init_seen, init_gone;
+	bool		 has_exit;	/* INIT_EXIT has come */
+	struct msg_init_exit exit;
+	bool		 finished;	/* RUN_EXIT is in the window */
+};
+
+/* The monitor's messages, for role_start; their ctx is the struct run. */
+extern chan_handler *const run_control_handlers[MSG__COUNT];
+
+/* loop is borrowed; control is opened by the caller (role_start). */
+void	run_init(struct run *, struct loop *);
+void	run_fini(struct run *);
+
+#endif
