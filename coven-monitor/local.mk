@@ -1,0 +1,48 @@
+# what coven-monitor builds
+noinst_LIBRARIES += libmonitor.a
+libmonitor_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(CAPNG_CFLAGS)
+libmonitor_a_SOURCES = \
+	coven-monitor/child.c coven-monitor/child.h \
+	coven-monitor/conf_load.c coven-monitor/conf_load.h \
+	coven-monitor/confine.c coven-monitor/confine.h \
+	coven-monitor/harness_table.c coven-monitor/harness_table.h \
+	coven-monitor/home.c coven-monitor/home.h \
+	coven-monitor/idmap.c coven-monitor/idmap.h \
+	coven-monitor/logpipe.c coven-monitor/logpipe.h \
+	coven-monitor/monitor.h \
+	coven-monitor/on_apid.c \
+	coven-monitor/on_session.c \
+	coven-monitor/on_stored.c \
+	coven-monitor/owner.c coven-monitor/owner.h \
+	coven-monitor/plan.c coven-monitor/plan.h \
+	coven-monitor/plan_exec.c \
+	coven-monitor/plan_state.c \
+	coven-monitor/point.c coven-monitor/point.h \
+	coven-monitor/ran.c coven-monitor/ran.h \
+	coven-monitor/root.c coven-monitor/root.h \
+	coven-monitor/session.c coven-monitor/session.h \
+	coven-monitor/sock.c coven-monitor/sock.h \
+	coven-monitor/storefd.c coven-monitor/storefd.h \
+	coven-monitor/supervise.c \
+	coven-monitor/uids.c coven-monitor/uids.h \
+	coven-monitor/watch.c coven-monitor/watch.h
+
+sbin_PROGRAMS += coven-monitor/coven-monitor
+coven_monitor_coven_monitor_SOURCES = coven-monitor/main.c
+coven_monitor_coven_monitor_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
+	$(CAPNG_LIBS) $(SECCOMP_LIBS)
+
+check_PROGRAMS += tests/unit/test_ran tests/unit/test_root
+TESTS += tests/unit/test_ran tests/unit/test_root
+tests_unit_test_ran_SOURCES = tests/unit/test_ran.c
+tests_unit_test_ran_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_test_root_SOURCES = tests/unit/test_root.c
+tests_unit_test_root_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_point
+TESTS += tests/unit/test_point
+tests_unit_test_point_SOURCES = tests/unit/test_point.c
+tests_unit_test_point_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)

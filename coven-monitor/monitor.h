@@ -1,0 +1,93 @@
+/*
+ * The monitor's own state: what it holds, in one place.
+ */
+#ifndef COVEN_MONITOR_MONITOR_H
+#define COVEN_MONITOR_MONITOR_H
+
+#include "common/conf.h"
+#include "common/digest.h"
+#include "coven-monitor/child.h"
+#include "coven-monitor/harness_table.h"
+#include "coven-monitor/home.h"
+#include "coven-monitor/owner.h"
+#include "coven-monitor/ran.h"
+#include "coven-monitor/sock.h"
+#include "coven-monitor/uids.h"
+
+struct session;
+
+struct monitor {
+	struct loop		*loop;
+	struct owner		 owner;
+	struct home		 home;
+	struct sock		 sock;
+	struct conf		 conf;
+	struct uids		 uids;
+	struct harness_table	 harnesses;
+	int			 programs[ROLE__COUNT];	/* O_PATH */
+	uint8_t			 table_digest[DIGEST_LEN];
+
+	struct child		 stored, apid;
+	bool			 userns;	/* roles can have their own */
+	bool			 recovered;	/* stored has, since it began */
+	unsigned		 stored_fails, apid_fails;
+	struct timer		 stored_again, apid_again;
+	struct timer		 join_again;	/* apid to stored */
+	struct log_limit	 limit;		/* what children provoke */
+
+	struct ran		 ran;		/* ids that were started */
+	struct session		*sessions;	/* a list, newest first */
+	unsigned		 nlive;
+	int64_t			 starts_window_ns;	/* of starts_per_s */
+	unsigned		 starts;
+
+	struct timer		 watch;
+	unsigned		 looks;		/* of the watchdog's */
+	struct source		 probe;		/* its connection, or -1 */
+	struct timer		 probe_deadline;
+	unsigned		 probe_misses;
+	int			 ready_fd;	/* told once when serving */
+	int			 stop_conn;	/* closes with our own exit */
+	bool			 stopping;
+	struct timer		 stop_deadline;
+	unsigned		 failpoint_given;	/* test build: roles */
+};
+
+/* Installed name of a role's program. */
+const char	*monitor_program_name(enum role);
+
+/* Whether a role makes its namespaces inside a user namespace of its own. */
+bool		 monitor_role_userns(const struct monitor *, enum role);
+
+/*
+ * The arguments of a role's process: no user namespace where there can be
+ * none, and in a test build, once, the armed failpoint.
+ */
+void		 monitor_role_args(struct monitor *, enum role,
+		    const char **arg);
+
+/* supervise.c: stored, then apid; restarts with backoff; the end. */
+void	supervise_start(struct monitor *);
+/* stored has settled what an earlier life left: let clients in. */
+void	supervise_recovered(struct monitor *);
+void	supervise_stop(struct monitor *, const char *why);
+/* A session has ended: is that the last thing a stop waited for? */
+void	supervise_check_stop(struct monitor *);
+
+/* apid has lost its channel to stored, and both live: a new one, soon. */
+void	supervise_join_again(struct monitor *);
+
+/* Hand two children the ends of one fresh channel.  0 or -errno. */
+int	monitor_join(struct child *a, struct child *b, const char *session);
+
+/* Between these the real and effective ids are the payload's of s. */
+void	monitor_become_payload(struct monitor *, const struct session *);
+void	monitor_restore(struct monitor *);
+
+/* Handler tables, one a kind of child. */
+extern chan_handler *const on_apid_handlers[MSG__COUNT];
+extern chan_handler *const on_stored_handlers[MSG__COUNT];
+extern chan_handler *const on_runner_handlers[MSG__COUNT];
+extern chan_handler *const on_init_handlers[MSG__COUNT];
+
+#endif

@@ -1,0 +1,162 @@
+/* What the store may ask of the monitor: runs that are on record. */
+#include <signal.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "coven-monitor/monitor.h"
+#include "coven-monitor/session.h"
+
+#define GRACE_MAX_MS	60000	/* session.kill_grace_ms ends there too */
+
+static int
+on_recovered(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+
+	(void)fd;
+	log_info("recover: %u sessions orphaned, %u expired",
+	    msg->recovered.orphaned, msg->recovered.expired);
+	supervise_recovered(c->monitor);
+	return 0;
+}
+
+/* Ids are stored's to make, but only in the form that ids have. */
+static bool
+is_uuid(const char *id)
+{
+	size_t i;
+
+	for (i = 0; i < UUID_LEN - 1; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? id[i] != '-' :
+		    id[i] == '\0' || strchr("0123456789abcdef", id[i]) == NULL)
+			return false;
+	}
+	return id[i] == '\0';
+}
+
+static int
+on_run_prepare(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+	struct session *s = NULL;
+	char why[1024] = "";
+	struct msg_run_prepared reply = { .id = msg->run_prepare.id,
+	    .text = why };
+
+	if (!is_uuid(msg->run_prepare.id))
+		return chan_blame(ch, "a session id that is none");
+	if (session_find(c->monitor, msg->run_prepare.id) != NULL ||
+	    ran_has(&c->monitor->ran, msg->run_prepare.id))
+		return chan_blame(ch, "an id that was run before");
+	reply.code = session_prepare(c->monitor, msg->run_prepare.id, fd,
+	    msg->run_prepare.digest, &s, why, sizeof(why));
+	if (s != NULL)
+		reply.root = s->root.path;
+	else if (log_allowed(&c->monitor->limit, "children"))
+		log_info("session refused: %s", why);
+	child_tell(c, MSG_RUN_PREPARED, &reply);
+	return 0;
+}
+
+static int
+on_run_start(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+	struct session *s = session_find(c->monitor, msg->run_start.id);
+
+	(void)fd;
+	if (s == NULL || s->state != SESSION_PREPARED)
+		return chan_blame(ch, "a start of what was not prepared");
+	ran_add(&c->monitor->ran, s->id);
+	session_start(s);
+	return 0;
+}
+
+static int
+on_run_kill(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+	struct session *s = session_find(c->monitor, msg->run_kill.id);
+	uint32_t grace_ms = msg->run_kill.grace_ms;
+
+	(void)fd;
+	if (grace_ms == 0 || grace_ms > GRACE_MAX_MS)
+		grace_ms = c->monitor->conf.kill_grace_ms;
+	if (s != NULL && s->state != SESSION_PREPARED)
+		session_kill(s, grace_ms);
+	else if (s != NULL)
+		session_drop(s);
+	return 0;
+}
+
+static int
+on_run_signal(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	static const int allowed[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1,
+	    SIGUSR2, SIGTERM, SIGCONT, SIGWINCH, SIGTSTP };
+	struct child *c = ch->ctx;
+	struct session *s = session_find(c->monitor, msg->run_signal.id);
+	struct msg_init_signal sig = { .signo = msg->run_signal.signo };
+	size_t i;
+
+	(void)fd;
+	for (i = 0; i < nitems(allowed); i++)
+		if ((uint32_t)allowed[i] == sig.signo)
+			break;
+	if (i == nitems(allowed))
+		return chan_blame(ch, "signal %u is not on the list",
+		    sig.signo);
+	if (s != NULL && s->state == SESSION_RUNNING &&
+	    s->init.control.state == CS_SERVING)
+		child_tell(&s->init, MSG_INIT_SIGNAL, &sig);
+	return 0;
+}
+
+static int
+on_run_settled(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+	struct session *s = session_find(c->monitor, msg->run_settled.id);
+
+	(void)fd;
+	if (s == NULL)
+		return 0;
+	if (s->state != SESSION_GONE)
+		return chan_blame(ch, "a live session is not settled");
+	session_settled(s);
+	return 0;
+}
+
+/*
+ * It is believed about apid: what is on record is its to guard.  The one that
+ * lied may be dead already; then an innocent one is started again.
+ */
+static int
+on_peer_end(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+	struct child *apid = &c->monitor->apid;
+
+	(void)fd;
+	if (msg->peer_end.role != ROLE_APID)
+		return chan_blame(ch, "the end of a channel it never had");
+	if (!msg->peer_end.lied || !child_alive(apid))
+		return 0;
+	log_error("child %s[%d]: refused by stored",
+	    msg_role_name(ROLE_APID), (int)apid->pid);
+	child_kill(apid);
+	return 0;
+}
+
+chan_handler *const on_stored_handlers[MSG__COUNT] = {
+	[MSG_HELLO] = child_on_hello,
+	[MSG_RECOVERED] = on_recovered,
+	[MSG_RUN_PREPARE] = on_run_prepare,
+	[MSG_RUN_START] = on_run_start,
+	[MSG_RUN_KILL] = on_run_kill,
+	[MSG_RUN_SIGNAL] = on_run_signal,
+	[MSG_RUN_SETTLED] = on_run_settled,
+	[MSG_PEER_END] = on_peer_end,
+};

@@ -1,0 +1,183 @@
+/* Program, arguments and environment: constructed, not inherited. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/harness.h"
+#include "common/harness_host.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/memfd.h"
+#include "coven-monitor/plan.h"
+
+#define SYSTEM_PATH	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:" \
+			"/sbin:/bin"
+
+extern char **environ;
+
+/* Add N=V unless N is there already: the first one wins. */
+static void
+env_add(struct buf *env, const char *name, size_t namelen, const char *value)
+{
+	const char *p = buf_head(env), *end = p + buf_left(env);
+
+	for (; p < end; p += strlen(p) + 1)
+		if (strncmp(p, name, namelen) == 0 && p[namelen] == '=')
+			return;
+	(void)buf_addf(env, "%.*s=%s", (int)namelen, name, value);
+	(void)buf_add(env, "", 1);
+}
+
+static void
+env_set(struct buf *env, const char *name, const char *value)
+{
+	env_add(env, name, strlen(name), value);
+}
+
+static bool
+configured(const struct session *s, const char *name)
+{
+	const struct conf *c = &s->monitor->conf;
+	const char *id = s->harness->row.id;
+	const char *entry;
+	size_t i = 0;
+
+	if (strcmp(id, HARNESS_EXEC) == 0)
+		return false;
+	if (conf_list_has(&c->pass_env, name))
+		return true;
+	while ((entry = conf_part_next(&c->harness_env, id, &i)) != NULL)
+		if (strcmp(entry, name) == 0)
+			return true;
+	return false;
+}
+
+/* Of the daemon's environment: what a list names, nothing else. */
+static void
+env_passed(struct buf *env, const struct session *s)
+{
+	const struct harness_host *host = harness_host(s->harness->row.id);
+	autofree char *name = NULL;
+	char **e;
+
+	for (e = environ; *e != NULL; e++) {
+		size_t n = strcspn(*e, "=");
+
+		free(name);
+		name = mem_strdup(*e);
+		name[n] = '\0';
+		if (harness_env_listed(harness_common_env, name) ||
+		    (host != NULL && harness_env_listed(host->pass_env,
+		    name)) || configured(s, name))
+			env_add(env, *e, n, *e + n + 1);
+	}
+}
+
+/* NAME=VALUE of the harness's row, for names that were not passed. */
+static void
+env_fixed(struct buf *env, const struct session *s)
+{
+	const struct harness_host *host = harness_host(s->harness->row.id);
+	const char *const *e;
+
+	for (e = host != NULL ? host->set_env : NULL; e != NULL && *e != NULL;
+	    e++) {
+		size_t n = strcspn(*e, "=");
+
+		env_add(env, *e, n, *e + n + 1);
+	}
+}
+
+/* What an exec session's client asked for, names checked again. */
+static void
+env_asked(struct buf *env, const struct session *s)
+{
+	const char *p = s->run.env.p, *end = p + s->run.env.len;
+
+	if (strcmp(s->harness->row.id, HARNESS_EXEC) != 0)
+		return;
+	for (; p < end; p += strlen(p) + 1) {
+		size_t n = strcspn(p, "=");
+
+		if (n != 0 && p[n] == '=')
+			env_add(env, p, n, p + n + 1);
+	}
+}
+
+static void
+env_path(struct buf *env, const struct session *s)
+{
+	autobuf struct buf path = { 0 };
+	size_t i;
+
+	for (i = 0; i < s->harness->ndirs; i++)
+		(void)buf_addf(&path, "%s:", s->harness->dirs[i]);
+	(void)buf_adds(&path, SYSTEM_PATH);
+	env_set(env, "PATH", buf_head(&path));
+}
+
+static void
+build_env(struct buf *env, const struct session *s)
+{
+	const char *name = s->slot >= 0 ? "coven" : s->monitor->owner.name;
+
+	env_asked(env, s);
+	env_path(env, s);
+	env_set(env, "HOME", plan_home(s));
+	env_set(env, "USER", name);
+	env_set(env, "LOGNAME", name);
+	env_set(env, "SHELL", "/bin/sh");
+	env_set(env, "TMPDIR", "/tmp");
+	env_set(env, "COVEN_SESSION_ID", s->id);
+	/* Its terminal is ours, not the one that the daemon was started on. */
+	if (s->run.transport == TRANSPORT_PTY)
+		env_set(env, "TERM", "xterm-256color");
+	env_passed(env, s);
+	env_fixed(env, s);
+	env_set(env, "LANG", "C.UTF-8");
+}
+
+/* A list ends in a NUL, or it is no list of strings. */
+static bool
+is_list(struct msg_bin b)
+{
+	return b.len == 0 || ((const char *)b.p)[b.len - 1] == '\0';
+}
+
+int
+plan_exec(struct session *s)
+{
+	const struct harness_entry *e = s->harness;
+	bool exec = strcmp(e->row.id, HARNESS_EXEC) == 0;
+	struct msg_exec_plan plan = { .uid = s->uid_in, .gid = s->gid_in,
+	    .hostname = "coven" };
+	struct msg_init_go go = { .transport = s->run.transport,
+	    .network = e->network, .rows = s->run.rows, .cols = s->run.cols };
+	autobuf struct buf argv = { 0 }, env = { 0 }, out = { 0 };
+	autoclose int fd = -1;
+	int r;
+
+	if (!is_list(s->run.args) || !is_list(s->run.env) ||
+	    (exec && s->run.args.len == 0))
+		return -EPROTO;
+	if (!exec && e->program == NULL)
+		return -ENOENT;
+	if (!exec) {
+		(void)buf_adds(&argv, e->row.exe);
+		(void)buf_add(&argv, "", 1);
+	}
+	if (buf_add(&argv, s->run.args.p, s->run.args.len) < 0)
+		return -E2BIG;
+	build_env(&env, s);
+	plan.program = exec ? s->run.args.p : e->program;
+	plan.argv = (struct msg_bin){ buf_head(&argv), buf_left(&argv) };
+	plan.envp = (struct msg_bin){ buf_head(&env), buf_left(&env) };
+	r = msg_encode(&out, MSG_EXEC_PLAN, &plan);
+	if (r < 0)
+		return r == -EMSGSIZE ? -E2BIG : r;
+	fd = memfd_make("exec-plan", buf_head(&out), buf_left(&out));
+	if (fd < 0)
+		return fd;
+	return chan_send(&s->init.control, MSG_INIT_GO, &go, fd);
+}

@@ -1,0 +1,536 @@
+#include <sys/stat.h>
+
+#include <linux/sched.h>
+#include <sched.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/failpoint.h"
+#include "common/limits.h"
+#include "common/mem.h"
+#include "common/memfd.h"
+#include "coven-monitor/session.h"
+
+#define NAMESPACES	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWIPC | \
+			CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+
+/* from -> mask of the states that may follow */
+static const unsigned edges[SESSION_STATES] = {
+	[SESSION_PREPARED] = 1u << SESSION_SPAWNING | 1u << SESSION_FAILED,
+	[SESSION_SPAWNING] = 1u << SESSION_LAUNCHING | 1u << SESSION_FAILED,
+	[SESSION_LAUNCHING] = 1u << SESSION_RUNNING | 1u << SESSION_FAILED,
+	[SESSION_RUNNING] = 1u << SESSION_ENDING,
+	[SESSION_FAILED] = 1u << SESSION_GONE,
+	[SESSION_ENDING] = 1u << SESSION_GONE,
+};
+
+static void
+enter(struct session *s, enum session_state to)
+{
+	if (!(edges[s->state] & (1u << to)))
+		fatal("session %s: state %d cannot become %d", s->id,
+		    (int)s->state, (int)to);
+	s->state = to;
+}
+
+static void
+tell_stored(struct monitor *m, enum msg_type type, const void *msg)
+{
+	if (chan_is_open(&m->stored.control) && m->recovered)
+		child_tell(&m->stored, type, msg);
+}
+
+struct session *
+session_find(struct monitor *m, const char *id)
+{
+	struct session *s;
+
+	for (s = m->sessions; s != NULL; s = s->next)
+		if (strcmp(s->id, id) == 0)
+			return s;
+	return NULL;
+}
+
+static void
+session_free(struct session *s)
+{
+	struct monitor *m = s->monitor;
+	struct session **at;
+
+	for (at = &m->sessions; *at != s; at = &(*at)->next)
+		;
+	*at = s->next;
+	m->nlive--;
+	timer_stop(m->loop, &s->kill);
+	uids_give(&m->uids, s->slot);
+	root_close(&s->root);
+	mem_close(&s->spec);
+	buf_fini(&s->spec_bytes);
+	free(s);
+	supervise_check_stop(m);
+}
+
+/* --- prepare: judge, hold, start nothing --- */
+
+static bool
+starting_too_fast(struct monitor *m)
+{
+	int64_t now = loop_now_ns();
+
+	if (now - m->starts_window_ns >= 1000000000) {
+		m->starts_window_ns = now;
+		m->starts = 0;
+	}
+	return ++m->starts > m->conf.starts_per_s;
+}
+
+static enum run_code
+read_spec(struct session *s, int fd, struct msg_bin want, char *why,
+    size_t len)
+{
+	uint8_t have[DIGEST_LEN];
+	union msg_any msg;
+
+	buf_init(&s->spec_bytes, LIMIT_BULK + 64);
+	if (memfd_read(fd, LIMIT_BULK + 64, &s->spec_bytes) < 0)
+		goto bad;
+	digest(buf_head(&s->spec_bytes), buf_left(&s->spec_bytes), have);
+	if (want.len != DIGEST_LEN || memcmp(want.p, have, DIGEST_LEN) != 0)
+		goto bad;
+	if (msg_decode_exact(buf_head(&s->spec_bytes),
+	    buf_left(&s->spec_bytes), MSG_RUN_SPEC, &msg) < 0)
+		goto bad;
+	s->run = msg.run_spec;
+	if (s->run.transport > TRANSPORT_STREAM || s->run.rows > 4096 ||
+	    s->run.cols > 4096)
+		goto bad;
+	s->harness = harness_table_find(&s->monitor->harnesses,
+	    s->run.harness);
+	if (s->harness == NULL) {
+		(void)snprintf(why, len, "harness %s is not configured",
+		    s->run.harness);
+		return RUN_NO_HARNESS;
+	}
+	return RUN_OK;
+bad:
+	(void)snprintf(why, len, "the spec is not what its digest says");
+	return RUN_BAD_SPEC;
+}
+
+static enum run_code
+find_program(struct session *s, char *why, size_t len)
+{
+	const struct msg_harness_row *row = &s->harness->row;
+
+	harness_entry_look(s->harness, &s->monitor->owner,
+	    &s->monitor->home);
+	if (row->available)
+		return RUN_OK;
+	(void)snprintf(why, len, "harness %s is not installed: there is no "
+	    "program %s on the daemon's PATH; to install it: %s", row->id,
+	    row->exe, row->install_hint);
+	return RUN_NO_HARNESS;
+}
+
+static enum run_code
+judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
+{
+	struct monitor *m = s->monitor;
+	enum run_code code;
+	int r;
+
+	if (m->stopping) {
+		(void)snprintf(why, len, "the daemon is stopping");
+		return RUN_STOPPING;
+	}
+	if (m->nlive > m->conf.max_live) {
+		(void)snprintf(why, len, "%u sessions are live "
+		    "(session.max_live)", m->nlive - 1);
+		return RUN_LIMIT;
+	}
+	if (starting_too_fast(m)) {
+		(void)snprintf(why, len, "more than %u starts a second "
+		    "(session.starts_per_s)", m->conf.starts_per_s);
+		return RUN_LIMIT;
+	}
+	code = read_spec(s, fd, want, why, len);
+	if (code == RUN_OK)
+		code = find_program(s, why, len);
+	if (code != RUN_OK)
+		return code;
+	owner_enter(&m->owner);
+	code = root_open(&s->root, s->run.project_root, s->run.cwd, &m->home,
+	    &m->owner, &m->conf, why, len);
+	owner_leave(&m->owner);
+	if (code != RUN_OK)
+		return code;
+	r = uids_take(&m->uids, &m->owner, &s->uid, &s->slot);
+	if (r < 0) {
+		(void)snprintf(why, len, "no payload id is free");
+		return RUN_LIMIT;
+	}
+	s->gid = s->slot >= 0 ? s->uid : m->owner.gid;
+	/* Never the overflow ids inside: those mean "not mapped". */
+	s->uid_in = s->slot >= 0 || s->uid == 65534 ? 1000 : s->uid;
+	s->gid_in = s->slot >= 0 || s->gid == 65534 ? 1000 : s->gid;
+	return RUN_OK;
+}
+
+enum run_code
+session_prepare(struct monitor *m, const char *id, int *fd,
+    struct msg_bin want, struct session **out, char *why, size_t len)
+{
+	struct session *s = mem_zalloc(1, sizeof(*s));
+	enum run_code code;
+
+	s->monitor = m;
+	s->slot = s->spec = -1;
+	s->root.fd = s->init.pidfd.fd = s->runner.pidfd.fd = -1;
+	(void)snprintf(s->id, sizeof(s->id), "%s", id);
+	s->next = m->sessions;
+	m->sessions = s;
+	m->nlive++;
+	code = judge(s, *fd, want, why, len);
+	if (code != RUN_OK) {
+		session_free(s);
+		return code;
+	}
+	s->spec = mem_steal_fd(fd);
+	*out = s;
+	return RUN_OK;
+}
+
+void
+session_drop(struct session *s)
+{
+	if (s->state == SESSION_PREPARED)
+		session_free(s);
+}
+
+/* --- start --- */
+
+void
+monitor_become_payload(struct monitor *m, const struct session *s)
+{
+	owner_become(&m->owner, s->uid, s->gid);
+}
+
+void
+monitor_restore(struct monitor *m)
+{
+	owner_restore(&m->owner);
+}
+
+static void
+on_grace_over(struct timer *t)
+{
+	struct session *s = t->ctx;
+
+	if (child_alive(&s->init)) {
+		s->init.expected = true;
+		child_kill(&s->init);
+		return;
+	}
+	log_warn("session %s: its runner does not end: killed", s->id);
+	child_kill(&s->runner);
+}
+
+/* The init is deaf while it builds; one that never ends is given up. */
+static void
+on_launch_deadline(struct timer *t)
+{
+	struct session *s = t->ctx;
+
+	session_fail(s, "launch", "not started within %d s",
+	    LIMIT_LAUNCH_MS / 1000);
+}
+
+static void
+launch_when_ready(struct child *c)
+{
+	struct session *s = c->session;
+
+	if (s->state != SESSION_SPAWNING || !s->init.ready ||
+	    !s->runner.ready)
+		return;
+	FAILPOINT("monitor.before-go");
+	if (plan_send(s) == 0)
+		enter(s, SESSION_LAUNCHING);
+}
+
+static void
+tell_gone(const struct session *s)
+{
+	struct msg_run_gone gone = { .id = s->id, .cause = s->cause };
+	struct msg_run_failed failed = { .id = s->id, .step = s->step,
+	    .text = s->cause };
+
+	if (s->step[0] != '\0')
+		tell_stored(s->monitor, MSG_RUN_FAILED, &failed);
+	else
+		tell_stored(s->monitor, MSG_RUN_GONE, &gone);
+}
+
+/* Both must be dead before anyone is told that nothing is left. */
+static void
+check_gone(struct session *s)
+{
+	if (child_alive(&s->init) || child_alive(&s->runner))
+		return;
+	enter(s, SESSION_GONE);
+	timer_stop(s->monitor->loop, &s->kill);
+	FAILPOINT("monitor.before-gone");
+	tell_gone(s);
+	supervise_check_stop(s->monitor);
+}
+
+void
+session_tell_gone(struct monitor *m)
+{
+	struct session *s;
+
+	for (s = m->sessions; s != NULL; s = s->next)
+		if (s->state == SESSION_GONE)
+			tell_gone(s);
+}
+
+/* It drains what the payload left behind; a kill waits no longer than this. */
+static void
+hurry_runner(struct session *s)
+{
+	s->kill = (struct timer){ .cb = on_grace_over, .ctx = s };
+	timer_start(s->monitor->loop, &s->kill, LIMIT_KILL_RUNNER_MS);
+}
+
+static void
+on_init_exit(struct child *c)
+{
+	struct session *s = c->session;
+
+	timer_stop(s->monitor->loop, &s->kill);
+	if (s->killing && child_alive(&s->runner))
+		hurry_runner(s);
+	if (s->state == SESSION_RUNNING) {
+		enter(s, SESSION_ENDING);
+		if (!s->killing && (c->code != CLD_EXITED || c->status != 0))
+			(void)snprintf(s->cause, sizeof(s->cause),
+			    "the init ended by %s %d", c->code == CLD_EXITED ?
+			    "status" : "signal", c->status);
+	} else if (s->state != SESSION_FAILED && s->state != SESSION_ENDING) {
+		session_fail(s, "init", "ended by %s %d",
+		    c->code == CLD_EXITED ? "status" : "signal", c->status);
+	}
+	check_gone(s);
+}
+
+static void
+on_runner_exit(struct child *c)
+{
+	struct session *s = c->session;
+
+	if (s->state == SESSION_RUNNING || s->state == SESSION_ENDING) {
+		if (c->code != CLD_EXITED || c->status != 0)
+			(void)snprintf(s->cause, sizeof(s->cause),
+			    "the runner ended by %s %d", c->code == CLD_EXITED ?
+			    "status" : "signal", c->status);
+		/* Nobody reads the payload any more. */
+		session_kill(s, 0);
+	} else if (s->state != SESSION_FAILED) {
+		session_fail(s, "runner", "ended by %s %d",
+		    c->code == CLD_EXITED ? "status" : "signal", c->status);
+	}
+	if (s->state != SESSION_RUNNING)
+		check_gone(s);
+}
+
+static const struct child_ops init_ops = {
+	.handlers = on_init_handlers,
+	.on_ready = launch_when_ready,
+	.on_exit = on_init_exit,
+};
+
+static const struct child_ops runner_ops = {
+	.handlers = on_runner_handlers,
+	.on_ready = launch_when_ready,
+	.on_exit = on_runner_exit,
+};
+
+static int
+spawn_init(struct session *s)
+{
+	struct monitor *m = s->monitor;
+	char ids[4][16];
+	struct child_start st = {
+		.arg = { ids[0], ids[1], ids[2], ids[3] },
+		.extra = -1,
+		.namespaces = NAMESPACES |
+		    (s->harness->network ? 0 : CLONE_NEWNET),
+		.uid = SPAWN_KEEP_ID,
+	};
+	int r;
+
+	(void)snprintf(ids[0], sizeof(ids[0]), "%u", s->uid_in);
+	(void)snprintf(ids[1], sizeof(ids[1]), "%u", s->uid);
+	(void)snprintf(ids[2], sizeof(ids[2]), "%u", s->gid_in);
+	(void)snprintf(ids[3], sizeof(ids[3]), "%u", s->gid);
+	s->init.session = s;
+	monitor_become_payload(m, s);
+	r = child_spawn(&s->init, m, ROLE_INIT, &init_ops, &st);
+	monitor_restore(m);
+	return r;
+}
+
+static int
+spawn_runner(struct session *s)
+{
+	struct monitor *m = s->monitor;
+	struct child_start st = { .extra = -1, .uid = SPAWN_KEEP_ID };
+
+	if (m->owner.root) {
+		st.uid = s->uid;
+		st.gid = s->gid;
+	}
+	s->runner.session = s;
+	return child_spawn(&s->runner, m, ROLE_RUNNER, &runner_ops, &st);
+}
+
+void
+session_start(struct session *s)
+{
+	int r;
+
+	if (s->monitor->stopping) {
+		session_fail(s, "stop", "the daemon is stopping");
+		check_gone(s);
+		return;
+	}
+	enter(s, SESSION_SPAWNING);
+	s->kill = (struct timer){ .cb = on_launch_deadline, .ctx = s };
+	timer_start(s->monitor->loop, &s->kill, LIMIT_LAUNCH_MS);
+	r = spawn_init(s);
+	if (r < 0)
+		session_fail(s, "namespaces", "%s%s", strerror(-r),
+		    r == -EPERM || r == -ENOSPC || r == -EACCES ?
+		    ": user namespaces are refused here: see covenctl doctor" :
+		    "");
+	else if ((r = spawn_runner(s)) < 0)
+		session_fail(s, "runner", "%s", strerror(-r));
+	if (r < 0)
+		check_gone(s);
+}
+
+void
+session_started(struct session *s)
+{
+	struct msg_run_started started = { .id = s->id };
+
+	enter(s, SESSION_RUNNING);
+	timer_stop(s->monitor->loop, &s->kill);
+	/* Kept long enough: the payload has its mounts, stored its row. */
+	root_close(&s->root);
+	mem_close(&s->spec);
+	buf_fini(&s->spec_bytes);
+	s->run = (struct msg_run_spec){ 0 };
+	FAILPOINT("monitor.before-started");
+	tell_stored(s->monitor, MSG_RUN_STARTED, &started);
+}
+
+void
+session_fail(struct session *s, const char *step, const char *fmt, ...)
+{
+	va_list ap;
+
+	enter(s, SESSION_FAILED);
+	timer_stop(s->monitor->loop, &s->kill);
+	(void)snprintf(s->step, sizeof(s->step), "%s", step);
+	va_start(ap, fmt);
+	(void)vsnprintf(s->cause, sizeof(s->cause), fmt, ap);
+	va_end(ap);
+	if (log_allowed(&s->monitor->limit, "children"))
+		log_warn("session %s: not started: %s: %s", s->id, s->step,
+		    s->cause);
+	s->init.expected = s->runner.expected = true;
+	child_kill(&s->init);
+	child_kill(&s->runner);
+}
+
+/* --- end --- */
+
+/* A second order never gives more time than the first. */
+static void
+start_grace(struct session *s, unsigned grace_ms)
+{
+	struct timer *t = &s->kill;
+
+	if (timer_running(t) &&
+	    t->at_ns <= loop_now_ns() + (int64_t)grace_ms * 1000000)
+		return;
+	timer_stop(s->monitor->loop, t);
+	*t = (struct timer){ .cb = on_grace_over, .ctx = s };
+	timer_start(s->monitor->loop, t, grace_ms);
+}
+
+void
+session_kill(struct session *s, unsigned grace_ms)
+{
+	struct msg_init_signal sig = { .signo = SIGTERM, .everyone = 1 };
+
+	s->killing = true;
+	s->init.expected = true;
+	if (s->state == SESSION_PREPARED || s->state == SESSION_GONE)
+		return;
+	if (!child_alive(&s->init)) {
+		if (child_alive(&s->runner) && !timer_running(&s->kill))
+			hurry_runner(s);
+		return;
+	}
+	if (s->state != SESSION_RUNNING || grace_ms == 0 ||
+	    s->init.control.state != CS_SERVING) {
+		child_kill(&s->init);
+		return;
+	}
+	child_tell(&s->init, MSG_INIT_SIGNAL, &sig);
+	sig.signo = SIGHUP;
+	child_tell(&s->init, MSG_INIT_SIGNAL, &sig);
+	start_grace(s, grace_ms);
+}
+
+void
+session_settled(struct session *s)
+{
+	if (s->state == SESSION_GONE)
+		session_free(s);
+}
+
+void
+session_rejoin_all(struct monitor *m)
+{
+	struct session *s, *next;
+
+	for (s = m->sessions; s != NULL; s = next) {
+		next = s->next;
+		/*
+		 * A session that has not answered stored yet, and one that
+		 * is wholly gone, are settled by the new stored's recovery.
+		 */
+		if (s->state == SESSION_PREPARED ||
+		    s->state == SESSION_GONE) {
+			session_free(s);
+		} else if (s->state == SESSION_RUNNING ||
+		    s->state == SESSION_ENDING) {
+			if (child_alive(&s->runner))
+				(void)monitor_join(&m->stored, &s->runner,
+				    s->id);
+		} else if (s->state != SESSION_FAILED) {
+			session_fail(s, "stored", "it restarted meanwhile");
+		}
+	}
+}

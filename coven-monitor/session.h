@@ -1,0 +1,76 @@
+/*
+ * Sessions as the monitor sees them: an id, what it is to run, two processes,
+ * and two keys that must both turn before anything is forgotten (both pidfds
+ * say dead, stored says settled).
+ */
+#ifndef COVEN_MONITOR_SESSION_H
+#define COVEN_MONITOR_SESSION_H
+
+#include "coven-monitor/monitor.h"
+#include "coven-monitor/root.h"
+
+enum session_state {
+	SESSION_PREPARED,	/* judged, descriptors held, nothing runs */
+	SESSION_SPAWNING,	/* on record; both confine themselves */
+	SESSION_LAUNCHING,	/* told what to run */
+	SESSION_RUNNING,	/* execve succeeded */
+	SESSION_FAILED,		/* did not start; its processes are ending */
+	SESSION_ENDING,		/* the init is dead, the runner may write */
+	SESSION_GONE,		/* both dead; waiting for stored's word */
+	SESSION_STATES
+};
+
+struct session {
+	struct session		*next;
+	struct monitor		*monitor;
+	char			 id[UUID_LEN];
+	enum session_state	 state;
+	struct root		 root;
+	int			 spec;		/* memfd */
+	struct buf		 spec_bytes;
+	struct msg_run_spec	 run;		/* points into spec_bytes */
+	struct harness_entry	*harness;
+	uid_t			 uid;		/* the payload's, on the host */
+	gid_t			 gid;
+	uid_t			 uid_in;	/* as it sees itself */
+	gid_t			 gid_in;
+	int			 slot;
+	ino_t			 init_pidns;	/* once it is verified */
+	struct child		 init, runner;
+	bool			 killing;
+	struct timer		 kill;		/* TERM becomes KILL */
+	char			 step[64];	/* of a failed start */
+	char			 cause[256];
+};
+
+struct session	*session_find(struct monitor *, const char *id);
+
+/*
+ * Judge a spec and hold what it needs.  RUN_OK and *out, or a code with a
+ * sentence in why.  *fd (the spec) is taken over on success.
+ */
+enum run_code	 session_prepare(struct monitor *, const char *id, int *fd,
+		    struct msg_bin digest, struct session **out, char *why,
+		    size_t len);
+void		 session_start(struct session *);
+/* TERM to everyone, KILL after the grace.  Idempotent. */
+void		 session_kill(struct session *, unsigned grace_ms);
+/* A step failed before or in the init. */
+void		 session_fail(struct session *, const char *step,
+		    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void		 session_started(struct session *);
+void		 session_settled(struct session *);
+/* Forget a session that never started (its stored died, or refused). */
+void		 session_drop(struct session *);
+/* A new stored: hand over the live sessions' channels. */
+void		 session_rejoin_all(struct monitor *);
+/* It has recovered: tell it of those that went while it could not hear. */
+void		 session_tell_gone(struct monitor *);
+
+/*
+ * plan.c: everything the init and the runner of s are told.  0, or -errno
+ * after session_fail named the step.
+ */
+int		 plan_send(struct session *);
+
+#endif

@@ -1,0 +1,138 @@
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/limits.h"
+#include "common/mem.h"
+#include "coven-monitor/watch.h"
+
+#define PROBE_EVERY	10		/* looks at the name between probes */
+
+/* Any first byte of any answer is proof of life: nothing here is parsed. */
+static const char question[] = "GET /health HTTP/1.1\r\nHost: coven\r\n\r\n";
+
+static void
+probe_end(struct monitor *m)
+{
+	timer_stop(m->loop, &m->probe_deadline);
+	if (m->probe.fd == -1)
+		return;
+	loop_del(m->loop, &m->probe);
+	mem_close(&m->probe.fd);
+}
+
+static void
+on_answer(struct source *s, uint32_t events)
+{
+	struct monitor *m = s->ctx;
+	char byte;
+	ssize_t n = recv(s->fd, &byte, 1, MSG_DONTWAIT);
+
+	(void)events;
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	/* A close without a word is an apid that restarts: not this time. */
+	if (n == 1)
+		m->probe_misses = 0;
+	probe_end(m);
+}
+
+/* It accepts nothing or answers nothing: clients would wait for ever. */
+static void
+on_no_answer(struct timer *t)
+{
+	struct monitor *m = t->ctx;
+
+	probe_end(m);
+	if (++m->probe_misses < 2)
+		return;
+	m->probe_misses = 0;
+	log_error("watch %s: no answer within %d ms, twice: apid is started "
+	    "again", m->sock.path, LIMIT_PROBE_MS);
+	child_kill(&m->apid);
+}
+
+/*
+ * The kernel refuses connections although the name is ours: the listener was
+ * shut down, which nothing undoes.  A new one is a new instance.
+ */
+static void
+renew(struct monitor *m)
+{
+	int r;
+
+	log_error("watch %s: the listener is dead: it is made anew",
+	    m->sock.path);
+	owner_enter(&m->owner);
+	sock_close(&m->sock);
+	r = sock_open(&m->sock, &m->home);
+	if (r == 0 && sock_announce(&m->sock, &m->home) < 0)
+		r = EXIT_HOME;
+	owner_leave(&m->owner);
+	if (r != 0)
+		fatal("watch: the socket cannot be made anew");
+	child_kill(&m->apid);
+}
+
+static void
+probe(struct monitor *m)
+{
+	int r;
+
+	if (m->probe.fd != -1 || !child_alive(&m->apid) || !m->apid.ready)
+		return;
+	owner_enter(&m->owner);
+	r = sock_connect(&m->home);
+	owner_leave(&m->owner);
+	if (r == -ECONNREFUSED) {
+		renew(m);
+		return;
+	}
+	/* -EAGAIN is a full backlog: busy, not dead; the next probe tells. */
+	if (r < 0)
+		return;
+	m->probe = (struct source){ .fd = r, .cb = on_answer, .ctx = m };
+	m->probe_deadline = (struct timer){ .cb = on_no_answer, .ctx = m };
+	timer_start(m->loop, &m->probe_deadline, LIMIT_PROBE_MS);
+	if (send(r, question, sizeof(question) - 1, MSG_NOSIGNAL) == -1 ||
+	    loop_add(m->loop, &m->probe, EPOLLIN) < 0)
+		probe_end(m);
+}
+
+static void
+on_watch(struct timer *t)
+{
+	struct monitor *m = t->ctx;
+	enum sock_state st;
+	int r = 0;
+
+	owner_enter(&m->owner);
+	st = sock_look(&m->sock, &m->home);
+	if (st != SOCK_OURS)
+		r = sock_restore(&m->sock, &m->home);
+	owner_leave(&m->owner);
+	if (st != SOCK_OURS)
+		log_warn("watch %s: %s; %s", m->sock.path,
+		    st == SOCK_ABSENT ? "removed" : "replaced",
+		    r == 0 ? "restored" : strerror(-r));
+	else if (++m->looks % PROBE_EVERY == 0)
+		probe(m);
+	timer_start(m->loop, t, LIMIT_WATCHDOG_MS);
+}
+
+void
+watch_start(struct monitor *m)
+{
+	m->probe.fd = -1;
+	m->watch = (struct timer){ .cb = on_watch, .ctx = m };
+	timer_start(m->loop, &m->watch, LIMIT_WATCHDOG_MS);
+}
+
+void
+watch_stop(struct monitor *m)
+{
+	probe_end(m);
+	timer_stop(m->loop, &m->watch);
+}
