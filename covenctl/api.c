@@ -1,0 +1,129 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/utf8.h"
+#include "covenctl/api.h"
+
+void
+answer_fini(struct answer *a)
+{
+	jr_free(a->doc);
+	a->doc = NULL;
+}
+
+bool
+answer_ok(const struct answer *a)
+{
+	return a->status >= 200 && a->status < 300;
+}
+
+int
+answer_from(struct client *c, const struct reply *r, struct answer *a)
+{
+	const struct jr *error;
+
+	*a = (struct answer){ .status = r->status, .code = "", .message = "" };
+	if (jr_parse(r->body, r->body_len, &a->doc) < 0) {
+		(void)snprintf(c->why, sizeof(c->why),
+		    "the daemon's reply (status %d) is not valid JSON",
+		    r->status);
+		return CLIENT_PROTOCOL;
+	}
+	if (answer_ok(a))
+		return 0;
+	error = jr_get(a->doc, "error");
+	if (jr_kstr(error, "code") != NULL)
+		a->code = jr_kstr(error, "code");
+	if (jr_kstr(error, "message") != NULL)
+		a->message = jr_kstr(error, "message");
+	return 0;
+}
+
+/* How each failure of an exchange ends covenctl. */
+static const int exits[] = {
+	[CLIENT_ABSENT] = CTL_NO_DAEMON,
+	[CLIENT_UNTRUSTED] = CTL_UNTRUSTED,
+	[CLIENT_CHANGED] = CTL_NO_DAEMON,
+	[CLIENT_PROTOCOL] = CTL_UNTRUSTED,
+	[CLIENT_CUT] = CTL_FAILED,
+	[CLIENT_TIMEOUT] = CTL_FAILED,
+	[CLIENT_STOPPED] = CTL_SIGNAL + 2,
+};
+
+int
+api_failed(struct ctl *ctl, int rc)
+{
+	ctl_err("%s", ctl->client.why);
+	if (rc == CLIENT_ABSENT)
+		ctl_err("start one with: covenctl%s%s start",
+		    ctl->opt[OPT_HOME] != NULL ? " --home " : "",
+		    ctl->opt[OPT_HOME] != NULL ? ctl->home.path : "");
+	if (rc == CLIENT_UNTRUSTED)
+		ctl_err("nothing was sent; covenctl doctor says more");
+	return rc > 0 && (size_t)rc < nitems(exits) ? exits[rc] : CTL_FAILED;
+}
+
+int
+api_refused(const struct answer *a)
+{
+	if (*a->message != '\0')
+		ctl_err("%s", a->message);
+	else
+		ctl_err("the daemon refused (status %d)", a->status);
+	return CTL_FAILED;
+}
+
+int
+api_call(struct ctl *ctl, const struct request *q, struct answer *a)
+{
+	autoreply struct reply r = { 0 };
+	int rc = client_exchange(&ctl->client, q, &r);
+
+	*a = (struct answer){ 0 };
+	if (rc == 0)
+		rc = answer_from(&ctl->client, &r, a);
+	return rc == 0 ? 0 : api_failed(ctl, rc);
+}
+
+int
+api_get(struct ctl *ctl, const char *target, struct answer *a)
+{
+	struct request q = { .method = "GET", .target = target,
+	    .timeout_ms = API_TIMEOUT_MS };
+	int rc = api_call(ctl, &q, a);
+
+	return rc != 0 || answer_ok(a) ? rc : api_refused(a);
+}
+
+int
+api_post(struct ctl *ctl, const char *target, const struct buf *body,
+    int timeout_ms, struct answer *a)
+{
+	struct request q = { .method = "POST", .target = target,
+	    .body = buf_head(body), .body_len = buf_left(body),
+	    .timeout_ms = timeout_ms };
+	int rc = api_call(ctl, &q, a);
+
+	return rc != 0 || answer_ok(a) ? rc : api_refused(a);
+}
+
+int
+api_session(char target[API_TARGET_MAX], const char *id, const char *tail)
+{
+	int n;
+
+	for (const char *p = id; *p != '\0'; p++)
+		if ((unsigned char)*p <= 0x20 || *p == 0x7f || *p == '?' ||
+		    *p == '#') {
+			ctl_err("%s: not a session id", id);
+			return CTL_USAGE;
+		}
+	n = snprintf(target, API_TARGET_MAX, API "/sessions/%s%s", id, tail);
+	if (*id == '\0' || n < 0 || n >= API_TARGET_MAX ||
+	    !utf8_valid(id, strlen(id))) {
+		ctl_err("%s: not a session id", id);
+		return CTL_USAGE;
+	}
+	return 0;
+}

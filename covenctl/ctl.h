@@ -1,0 +1,98 @@
+/*
+ * covenctl: a client of the daemon, without any privilege.  One table of
+ * verbs and one of options drive parsing, dispatch and --help.
+ */
+#ifndef COVEN_COVENCTL_CTL_H
+#define COVEN_COVENCTL_CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/buf.h"
+#include "covenctl/client.h"
+#include "covenctl/home.h"
+
+/* Exit statuses; exec, run and attach pass on the command's own. */
+enum ctl_status {
+	CTL_OK = 0,
+	CTL_FAILED = 1,
+	CTL_USAGE = 2,
+	CTL_NO_DAEMON = 69,
+	CTL_BUSY = 75,
+	CTL_UNTRUSTED = 76,
+	CTL_CONFIG = 78,
+	CTL_NOT_EXECUTABLE = 126,
+	CTL_NOT_FOUND = 127,
+	CTL_SIGNAL = 128,	/* + the signal's number */
+};
+
+enum ctl_opt {
+	OPT_HELP, OPT_HOME, OPT_JSON,
+	OPT_PROJECT, OPT_CWD, OPT_ENV, OPT_TTY, OPT_NO_TTY,
+	OPT_INTERACTIVE, OPT_STREAM, OPT_MODEL, OPT_TITLE,
+	OPT_ALL, OPT_LIMIT, OPT_FOLLOW, OPT_AFTER, OPT_NO_NEWLINE,
+	OPT_FOREGROUND,
+	OPT_COUNT,
+};
+
+#define CTL_ENV_MAX	256
+
+struct ctl;
+
+struct verb {
+	const char	*name, *args, *summary;
+	int		(*run)(struct ctl *);	/* an exit status */
+	unsigned	 opts;			/* mask of enum ctl_opt */
+	int		 min_args, max_args;	/* max_args -1: any */
+	bool		 needs_daemon;	/* the home is opened before run */
+	bool		 command;	/* its name ends the options */
+};
+
+struct ctl {
+	const struct verb	*verb;
+	const char		*opt[OPT_COUNT];	/* NULL: not given */
+	const char		*env[CTL_ENV_MAX];	/* every --env */
+	size_t			 nenv;
+	char			**argv;			/* arguments */
+	int			 argc;
+	struct home		 home;
+	struct client		 client;
+};
+
+/* Parses, dispatches; returns the exit status. */
+int	ctl_main(int argc, char **argv);
+
+/* The whole --help, from the tables. */
+void	ctl_help(struct buf *);
+
+/* "covenctl: ..." on standard error; control bytes are escaped. */
+void	ctl_err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Resolve, open and check the home, and prepare the client.  0, or an exit
+ * status, explained on standard error.
+ */
+int	ctl_open_home(struct ctl *);
+
+/* A number given to an option: 0, or CTL_USAGE explained. */
+int	ctl_number(struct ctl *, enum ctl_opt, long long min, long long max,
+	    long long *);
+
+/* Writes all of it; 0 or -errno. */
+int	ctl_write(int fd, const void *, size_t);
+
+int	verb_start(struct ctl *);
+int	verb_stop(struct ctl *);
+int	verb_restart(struct ctl *);
+int	verb_status(struct ctl *);
+int	verb_doctor(struct ctl *);
+int	verb_run(struct ctl *);
+int	verb_exec(struct ctl *);
+int	verb_sessions(struct ctl *);
+int	verb_attach(struct ctl *);
+int	verb_log(struct ctl *);
+int	verb_events(struct ctl *);
+int	verb_input(struct ctl *);
+int	verb_kill(struct ctl *);
+
+#endif

@@ -1,0 +1,327 @@
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/jsonw.h"
+#include "common/mem.h"
+#include "covenctl/doctor.h"
+
+static const struct {
+	const char	*id, *finding, *exe, *hint;
+} harnesses[] = {
+	{ "codex", "harness:codex", "codex",
+	    "install: npm install -g @openai/codex" },
+	{ "claude", "harness:claude", "claude",
+	    "install: npm install -g @anthropic-ai/claude-code" },
+	{ "coven-code", "harness:coven-code", "coven-code",
+	    "install: see https://github.com/OpenCoven" },
+	{ "copilot", "harness:copilot", "copilot",
+	    "install: npm install -g @github/copilot" },
+};
+
+static const struct {
+	const char	*name, *mark, *colour;
+} statuses[] = {
+	[FINDING_PASS] = { "pass", "ok  ", "\033[32m" },
+	[FINDING_WARN] = { "warn", "warn", "\033[33m" },
+	[FINDING_FAIL] = { "fail", "FAIL", "\033[31m" },
+};
+
+void
+found(struct doctor *d, const char *id, enum finding_status status,
+    const char *hint, const char *fmt, ...)
+{
+	struct finding *f;
+	va_list ap;
+
+	if (d->n == FINDINGS_MAX)
+		return;
+	f = &d->found[d->n++];
+	f->id = id;
+	f->status = status;
+	va_start(ap, fmt);
+	(void)vsnprintf(f->message, sizeof(f->message), fmt, ap);
+	va_end(ap);
+	(void)snprintf(f->hint, sizeof(f->hint), "%s",
+	    hint != NULL ? hint : "");
+}
+
+int
+doctor_try(struct trial (*fn)(void *), void *ctx, struct trial *out)
+{
+	int p[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe(p) == -1)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		struct trial t = fn(ctx);
+
+		_exit(write(p[1], &t, sizeof(t)) == (ssize_t)sizeof(t) ? 0 : 1);
+	}
+	(void)close(p[1]);
+	n = pid == -1 ? -1 : read(p[0], out, sizeof(*out));
+	(void)close(p[0]);
+	if (pid == -1)
+		return -EAGAIN;
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	return n == (ssize_t)sizeof(*out) ? 0 : -ECHILD;
+}
+
+/* A regular file that someone may execute, in a folder of PATH. */
+static bool
+on_path(const char *exe, char *where, size_t len)
+{
+	const char *path = getenv("PATH");
+	struct stat st;
+	size_t n;
+
+	for (; path != NULL; path = path[n] == ':' ? path + n + 1 : NULL) {
+		n = strcspn(path, ":");
+		if (n == 0 || snprintf(where, len, "%.*s/%s", (int)n, path,
+		    exe) >= (int)len)
+			continue;
+		if (stat(where, &st) == 0 && S_ISREG(st.st_mode) &&
+		    (st.st_mode & 0111) != 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+check_harnesses(struct doctor *d)
+{
+	char where[PATH_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < nitems(harnesses); i++) {
+		if (on_path(harnesses[i].exe, where, sizeof(where))) {
+			n++;
+			found(d, harnesses[i].finding, FINDING_PASS, NULL,
+			    "%s", where);
+		} else
+			found(d, harnesses[i].finding, FINDING_WARN,
+			    harnesses[i].hint, "not on PATH");
+	}
+	/* Without any, commands still run: exec needs no agent. */
+	if (n == 0)
+		found(d, "harnesses", FINDING_WARN,
+		    "for covenctl run, install one of the agents above",
+		    "no agent is installed; covenctl exec works without");
+	else
+		found(d, "harnesses", FINDING_PASS, NULL, "%zu of %zu found",
+		    n, nitems(harnesses));
+}
+
+static void
+check_network(struct doctor *d)
+{
+	found(d, "network", FINDING_WARN, NULL,
+	    "agent harnesses run with the host's network until the gateway "
+	    "exists; exec runs without a network");
+}
+
+/* daemon first and harnesses next: the order that scripts know. */
+static void (*const checks[])(struct doctor *) = {
+	check_daemon, check_harnesses, check_home, check_home_path,
+	check_home_fs, check_home_socket, check_namespaces, check_proc,
+	check_landlock, check_seccomp, check_cgroup, check_idmap,
+	check_network,
+};
+
+/* The nearest folder upwards that is a git working tree. */
+static void
+find_project(struct doctor *d)
+{
+	char at[PATH_MAX], git[PATH_MAX + 8];
+	struct stat st;
+	char *slash;
+
+	if (realpath(".", at) == NULL)
+		return;
+	for (;;) {
+		(void)snprintf(git, sizeof(git), "%s/.git", at);
+		if (stat(git, &st) == 0) {
+			memcpy(d->project, at, strlen(at) + 1);
+			return;
+		}
+		slash = strrchr(at, '/');
+		if (slash == NULL || at[0] == '\0')
+			return;
+		*slash = '\0';
+	}
+}
+
+static bool
+any(const struct doctor *d, enum finding_status status)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->found[i].status == status)
+			return true;
+	return false;
+}
+
+/* One missing agent of several is no step of its own. */
+static bool
+is_harness(const struct finding *f)
+{
+	return strncmp(f->id, "harness:", 8) == 0;
+}
+
+/* Calls put for each next step, the blocking ones first. */
+static void
+next_steps(const struct doctor *d, void (*put)(void *, const char *),
+    void *to)
+{
+	static const enum finding_status order[] = { FINDING_FAIL,
+	    FINDING_WARN };
+
+	for (size_t k = 0; k < nitems(order); k++)
+		for (size_t i = 0; i < d->n; i++)
+			if (d->found[i].status == order[k] &&
+			    d->found[i].hint[0] != '\0' &&
+			    !is_harness(&d->found[i]))
+				put(to, d->found[i].hint);
+	if (!any(d, FINDING_FAIL) && d->daemon.state == DAEMON_RUNNING)
+		put(to, "run a command: covenctl exec -- CMD ARG...");
+	else if (!any(d, FINDING_FAIL))
+		put(to, "then run a command: covenctl exec -- CMD ARG...");
+	else
+		put(to, "then look again: covenctl doctor");
+}
+
+struct redacted {
+	struct jw		 j;
+	const struct doctor	*d;
+};
+
+/* Paths of this machine do not belong in a report that is passed around. */
+static void
+put_redacted(void *to, const char *s)
+{
+	struct redacted *r = to;
+	const char *user = getenv("HOME");
+	const struct {
+		const char *path, *token;
+	} names[] = {
+		{ r->d->ctl->home.path, "<coven-home>" },
+		{ r->d->project, "<project>" },
+		{ user != NULL ? user : "", "<home>" },
+	};
+	autobuf struct buf b = { 0 };
+
+	while (*s != '\0') {
+		size_t i, n = 1;
+
+		for (i = 0; i < nitems(names); i++) {
+			n = strlen(names[i].path);
+			/* "/" alone would match everywhere. */
+			if (n > 1 && strncmp(s, names[i].path, n) == 0)
+				break;
+		}
+		if (i < nitems(names)) {
+			(void)buf_adds(&b, names[i].token);
+			s += n;
+		} else
+			(void)buf_add(&b, s++, 1);
+	}
+	jw_strn(&r->j, buf_head(&b), buf_left(&b));
+}
+
+static int
+print_json(const struct doctor *d)
+{
+	autobuf struct buf b = { 0 };
+	struct redacted r = { .d = d };
+	bool blocking = any(d, FINDING_FAIL);
+
+	jw_init(&r.j, &b);
+	jw_object(&r.j);
+	jw_kbool(&r.j, "ok", !blocking);
+	jw_kbool(&r.j, "blocking", blocking);
+	jw_kstr(&r.j, "store", "<coven-home>");
+	jw_kstr(&r.j, "project", d->project[0] != '\0' ? "<project>" : NULL);
+	jw_name(&r.j, "checks");
+	jw_array(&r.j);
+	for (size_t i = 0; i < d->n; i++) {
+		const struct finding *f = &d->found[i];
+
+		jw_object(&r.j);
+		jw_kstr(&r.j, "id", f->id);
+		jw_kstr(&r.j, "status", statuses[f->status].name);
+		jw_name(&r.j, "message");
+		put_redacted(&r, f->message);
+		if (f->hint[0] != '\0') {
+			jw_name(&r.j, "hint");
+			put_redacted(&r, f->hint);
+		}
+		jw_object_end(&r.j);
+	}
+	jw_array_end(&r.j);
+	jw_name(&r.j, "nextSteps");
+	jw_array(&r.j);
+	next_steps(d, put_redacted, &r);
+	jw_array_end(&r.j);
+	jw_object_end(&r.j);
+	return printf("%s\n", buf_head(&b)) < 0 ? CTL_FAILED : CTL_OK;
+}
+
+static void
+print_step(void *to, const char *step)
+{
+	(void)to;
+	(void)printf("  %s\n", step);
+}
+
+static void
+print_lines(const struct doctor *d)
+{
+	bool tty = isatty(STDOUT_FILENO);
+
+	for (size_t i = 0; i < d->n; i++) {
+		const struct finding *f = &d->found[i];
+
+		(void)printf("%s%s%s  %-18s %s", tty ?
+		    statuses[f->status].colour : "", statuses[f->status].mark,
+		    tty ? "\033[0m" : "", f->id, f->message);
+		if (is_harness(f) && f->hint[0] != '\0')
+			(void)printf("; %s", f->hint);
+		(void)printf("\n");
+	}
+	(void)printf("\nNext:\n");
+	next_steps(d, print_step, NULL);
+}
+
+int
+verb_doctor(struct ctl *ctl)
+{
+	struct doctor *d = mem_zalloc(1, sizeof(*d));
+	bool blocking;
+
+	d->ctl = ctl;
+	client_init(&ctl->client, &ctl->home);
+	d->home = home_name(&ctl->home, ctl->opt[OPT_HOME]);
+	if (d->home == HOME_OK)
+		d->home = home_open(&ctl->home);
+	if (d->home == HOME_OK)
+		d->untrusted = daemon_probe(ctl, &d->daemon) != 0;
+	find_project(d);
+	for (size_t i = 0; i < nitems(checks); i++)
+		checks[i](d);
+	blocking = any(d, FINDING_FAIL);
+	if (ctl->opt[OPT_JSON] != NULL)
+		(void)print_json(d);
+	else
+		print_lines(d);
+	free(d);
+	return blocking ? CTL_FAILED : CTL_OK;
+}

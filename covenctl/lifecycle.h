@@ -1,0 +1,36 @@
+/*
+ * Is a daemon there, which one, and making it stop: start.c and doctor ask.
+ */
+#ifndef COVEN_COVENCTL_LIFECYCLE_H
+#define COVEN_COVENCTL_LIFECYCLE_H
+
+#include "covenctl/ctl.h"
+
+enum daemon_state { DAEMON_STOPPED, DAEMON_RUNNING, DAEMON_STALE };
+
+struct daemon {
+	enum daemon_state	 state;
+	int64_t			 pid;		/* 0: unknown */
+	char			 started_at[64];	/* "": unknown */
+	char			 socket[PATH_MAX];
+	char			 version[64];
+};
+
+#define PROBE_MS	2000
+
+/*
+ * GET /health within PROBE_MS, and daemon.json where that fails.  0, or the
+ * client's code for a socket that is not to be trusted (why is set).
+ */
+int	daemon_probe(struct ctl *, struct daemon *);
+
+/* "running (pid N, socket P)" and so on, or the --json form. */
+int	daemon_print(struct ctl *, const struct daemon *, const char *word);
+
+/*
+ * Asks the daemon of *d to stop and waits for its end.  0, or an exit status
+ * with the reason on standard error.
+ */
+int	daemon_stop(struct ctl *, const struct daemon *);
+
+#endif

@@ -1,0 +1,40 @@
+noinst_LIBRARIES += libcovenctl.a
+libcovenctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) $(SMARTCOLS_CFLAGS)
+libcovenctl_a_SOURCES = \
+	covenctl/api.c covenctl/api.h \
+	covenctl/client.c covenctl/client.h \
+	covenctl/ctl.h covenctl/verbs.c \
+	covenctl/doctor.c covenctl/doctor.h \
+	covenctl/doctor_home.c covenctl/doctor_kernel.c \
+	covenctl/feed.c covenctl/feed.h \
+	covenctl/home.c covenctl/home.h \
+	covenctl/jsonr.c covenctl/jsonr.h \
+	covenctl/launch.c \
+	covenctl/lifecycle.c covenctl/lifecycle.h \
+	covenctl/reply.c covenctl/reply.h \
+	covenctl/sessions.c \
+	covenctl/start.c \
+	covenctl/table.c covenctl/table.h \
+	covenctl/text.c covenctl/text.h \
+	covenctl/tty.c covenctl/tty.h \
+	covenctl/watch.c covenctl/watch.h
+COVENCTL_LIBS = libcovenctl.a $(COMMON_LIBS) $(JSONC_LIBS) $(SMARTCOLS_LIBS)
+
+bin_PROGRAMS += covenctl/covenctl
+covenctl_covenctl_SOURCES = covenctl/main.c
+covenctl_covenctl_LDADD = $(COVENCTL_LIBS)
+
+dist_man_MANS += doc/covenctl.1
+EXTRA_DIST += tests/golden/covenctl-help.txt
+
+CTL_TESTS = tests/unit/test_ctl_parts tests/unit/test_ctl \
+	tests/unit/test_ctl_daemon
+check_PROGRAMS += $(CTL_TESTS)
+TESTS += $(CTL_TESTS)
+CTL_FAKE = tests/unit/test_ctl_server.c tests/unit/test_ctl_server.h
+tests_unit_test_ctl_parts_SOURCES = tests/unit/test_ctl_parts.c
+tests_unit_test_ctl_parts_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c $(CTL_FAKE)
+tests_unit_test_ctl_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS) -lutil
+tests_unit_test_ctl_daemon_SOURCES = tests/unit/test_ctl_daemon.c $(CTL_FAKE)
+tests_unit_test_ctl_daemon_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
