@@ -1,0 +1,17 @@
+dist_man_MANS += \
+	doc/coven-apid.8 \
+	doc/coven-confread.8 \
+	doc/coven-init.8 \
+	doc/coven-monitor.8 \
+	doc/coven-runner.8 \
+	doc/coven-stored.8 \
+	doc/coven.toml.5
+EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
+	doc/SECURITY.md \
+	doc/adr/0001-llhttp-and-a-head-scanner.md \
+	doc/adr/0002-libmd-inside-the-monitor.md \
+	doc/adr/0003-prepare-precedes-the-record.md \
+	doc/adr/0004-event-ids-carry-their-number.md \
+	doc/adr/0005-becoming-the-payload-to-make-its-namespace.md \
+	doc/adr/0006-who-lives-inside-a-session.md \
+	packaging/systemd/coven.service packaging/systemd/coven@.service

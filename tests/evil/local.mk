@@ -1,0 +1,16 @@
+# The attackers' versions of the roles; tests/it/evil.sh stages them.
+EVIL_SOURCES = tests/evil/evil.c tests/evil/evil.h
+EVIL_LIBS = $(SANDBOX_LIBS) $(COMMON_LIBS)
+
+check_PROGRAMS += tests/evil/evil_apid tests/evil/evil_confread \
+	tests/evil/evil_init tests/evil/evil_runner tests/evil/evil_stored
+tests_evil_evil_apid_SOURCES = tests/evil/evil_apid.c $(EVIL_SOURCES)
+tests_evil_evil_apid_LDADD = $(EVIL_LIBS)
+tests_evil_evil_confread_SOURCES = tests/evil/evil_confread.c $(EVIL_SOURCES)
+tests_evil_evil_confread_LDADD = $(EVIL_LIBS)
+tests_evil_evil_init_SOURCES = tests/evil/evil_init.c $(EVIL_SOURCES)
+tests_evil_evil_init_LDADD = libinit.a $(EVIL_LIBS) $(CAPNG_LIBS)
+tests_evil_evil_runner_SOURCES = tests/evil/evil_runner.c $(EVIL_SOURCES)
+tests_evil_evil_runner_LDADD = $(EVIL_LIBS)
+tests_evil_evil_stored_SOURCES = tests/evil/evil_stored.c $(EVIL_SOURCES)
+tests_evil_evil_stored_LDADD = $(EVIL_LIBS)

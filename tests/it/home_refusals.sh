@@ -1,0 +1,150 @@
+#!/bin/bash
+# The monitor refuses a home that others could have prepared: each rule with a
+# message of its own and exit status 78, and nothing in the home is touched.
+# A home in use is 75.  An absent one is made, 0700.
+. "$(dirname "$0")/../lib.sh"
+world user
+
+# What lies in the home.  Lock files are made before the socket is looked at:
+# they are how two starts at once agree who may.
+listing() {
+	find "$COVEN_HOME" -mindepth 1 ! -name '*.lock' \
+	    -printf '%p %m %U %s %T@\n' 2>/dev/null | sort
+	stat -c '%a %u %F' "$COVEN_HOME"
+}
+
+# refused NAME PATTERN [OPTION ...]: start on $COVEN_HOME, expect 78.
+refused() {
+	local name=$1 pattern=$2
+
+	shift 2
+	: >"$W/monitor.log"
+	listing >"$W/then"
+	monitor_spawn "$@"
+	monitor_wait 5
+	listing >"$W/now"
+	is "$name: exit status 78" "$MONITOR_STATUS" 78
+	note "$(tail -n 1 "$W/monitor.log")"
+	t "$name: says which rule" grep -qiE "$pattern" "$W/monitor.log"
+	t "$name: nothing was touched" cmp "$W/then" "$W/now"
+	grep -vE '^#' "$W/monitor.log" | tail -n 1 >>"$W/messages"
+}
+
+fresh() {
+	rm -rf "$COVEN_HOME"
+	mkdir "$COVEN_HOME"
+	give_owner "$COVEN_HOME"
+	chmod 700 "$COVEN_HOME"
+}
+
+: >"$W/messages"
+
+# An absent home.
+if monitor_start; then
+	is "absent home is made 0700" \
+	    "$(stat -c '%a %u' "$COVEN_HOME")" "700 $OWNER"
+	is "socket is 0600 and the owner's" \
+	    "$(stat -c '%a %u %F' "$SOCK")" "600 $OWNER socket"
+	is "daemon.json is 0600" "$(stat -c '%a' "$COVEN_HOME/daemon.json")" 600
+	is "lock is 0600" \
+	    "$(stat -c '%a' "$COVEN_HOME/daemon-serve.lock")" 600
+
+	# A live incumbent: 75, and it goes on undisturbed.
+	inode=$(stat -c '%d:%i' "$SOCK")
+	first=$MONITOR_PID
+	before=$(md5sum <"$COVEN_HOME/daemon.json")
+	monitor_spawn
+	second_pid=$MONITOR_PID
+	wait_for 5 process_gone "$second_pid"
+	wait "$second_pid"
+	is "a second start exits 75" "$?" 75
+	MONITOR_PID=$first
+	is "the incumbent's socket is the same inode" \
+	    "$(stat -c '%d:%i' "$SOCK")" "$inode"
+	is "the incumbent's daemon.json is the same" \
+	    "$(md5sum <"$COVEN_HOME/daemon.json")" "$before"
+	t "the incumbent still answers" healthy
+	monitor_stop
+else
+	tap_not_ok "absent home is made 0700" "$W/monitor.log"
+fi
+
+# The rules, one by one.
+fresh
+chmod 750 "$COVEN_HOME"
+refused "group bits" 'group|mode|permission'
+
+fresh
+chmod 707 "$COVEN_HOME"
+refused "world bits" 'other|world|mode|permission'
+sed -i '$d' "$W/messages"	# the same rule as the one before
+
+fresh
+mv "$COVEN_HOME" "$OWNER_HOME/real"
+ln -s real "$COVEN_HOME"
+refused "a link as last component" 'link'
+rm "$COVEN_HOME"
+rm -rf "$OWNER_HOME/real"
+
+rm -rf "$COVEN_HOME"
+echo text >"$COVEN_HOME"
+refused "not a folder" 'folder|directory'
+rm "$COVEN_HOME"
+
+if [ "$(id -u)" -eq 0 ]; then
+	fresh
+	chown 54321 "$COVEN_HOME"
+	refused "somebody else's" 'own|permission denied'
+
+	fresh
+	chmod 777 "$OWNER_HOME"
+	refused "an ancestor that others can write" 'write|ancestor|parent'
+	chmod 1777 "$OWNER_HOME"
+	if monitor_start; then
+		tap_ok "a sticky ancestor is accepted"
+		monitor_stop
+	else
+		tap_not_ok "a sticky ancestor is accepted" "$W/monitor.log"
+	fi
+	chmod 755 "$OWNER_HOME"
+else
+	tap_skip "somebody else's home" "needs root to make one"
+fi
+
+short=$COVEN_HOME
+long=$OWNER_HOME/$(printf 'x%.0s' $(seq 90))
+COVEN_HOME=$long
+fresh
+refused "a socket path that does not fit" 'long|sun_path'
+rm -rf "$long"
+COVEN_HOME=$short
+
+fresh
+ln -s /nonexistent "$COVEN_HOME/coven.sock"
+refused "coven.sock is a link" 'link'
+
+fresh
+owner_file "$COVEN_HOME/coven.sock" text
+refused "coven.sock is a file" 'socket'
+
+if [ "$(id -u)" -eq 0 ]; then
+	fresh
+	"$PYTHON" -c 'import socket, sys
+socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$COVEN_HOME/coven.sock"
+	refused "coven.sock is somebody else's" "own|another user"
+fi
+
+# A socket that nobody serves any more is replaced.
+fresh
+as_owner "$PYTHON" -c 'import socket, sys
+socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$COVEN_HOME/coven.sock"
+if monitor_start; then
+	tap_ok "a stale socket is replaced"
+	monitor_stop
+else
+	tap_not_ok "a stale socket is replaced" "$W/monitor.log"
+fi
+
+is "every rule has a message of its own" \
+    "$(sort "$W/messages" | uniq -d | wc -l)" 0
+tap_done

@@ -1,0 +1,108 @@
+# Programs that tests use.  Those that run inside a sandbox or look at /proc
+# are built without the sanitizers; probe is static, to run in any root.
+check_PROGRAMS += tests/leftovers tests/it/rawhttp tests/it/probe \
+	tests/it/without
+PLAIN_CFLAGS = -std=gnu11 $(WARN_CFLAGS) -O2 -g
+PLAIN_CPPFLAGS = -I$(top_srcdir) -include config.h -D_GNU_SOURCE
+NET_SOURCES = tests/net.c tests/net.h
+
+tests_leftovers_SOURCES = tests/leftovers.c $(NET_SOURCES)
+tests_leftovers_CPPFLAGS = $(PLAIN_CPPFLAGS)
+tests_leftovers_CFLAGS = $(PLAIN_CFLAGS)
+tests_leftovers_LDFLAGS = -no-pie
+tests_it_rawhttp_SOURCES = tests/it/rawhttp.c $(NET_SOURCES)
+tests_it_rawhttp_CPPFLAGS = $(PLAIN_CPPFLAGS)
+tests_it_rawhttp_CFLAGS = $(PLAIN_CFLAGS)
+tests_it_rawhttp_LDFLAGS = -no-pie
+tests_it_probe_SOURCES = tests/it/probe.c $(NET_SOURCES)
+tests_it_probe_CPPFLAGS = $(PLAIN_CPPFLAGS)
+tests_it_probe_CFLAGS = $(PLAIN_CFLAGS)
+tests_it_probe_LDFLAGS = -static
+
+tests_it_without_SOURCES = tests/it/without.c
+tests_it_without_CPPFLAGS = $(PLAIN_CPPFLAGS)
+tests_it_without_CFLAGS = $(PLAIN_CFLAGS) $(SECCOMP_CFLAGS)
+tests_it_without_LDFLAGS = -no-pie
+tests_it_without_LDADD = $(SECCOMP_LIBS)
+
+# make bench: every figure beside its floor, in one run.
+check_PROGRAMS += tests/bench/floor tests/bench/client
+tests_bench_floor_SOURCES = tests/bench/floor.c $(NET_SOURCES)
+tests_bench_floor_CPPFLAGS = $(PLAIN_CPPFLAGS)
+tests_bench_floor_CFLAGS = $(PLAIN_CFLAGS)
+tests_bench_floor_LDFLAGS = -no-pie
+tests_bench_client_SOURCES = tests/bench/client.c $(NET_SOURCES)
+tests_bench_client_CPPFLAGS = $(PLAIN_CPPFLAGS)
+tests_bench_client_CFLAGS = $(PLAIN_CFLAGS) $(JSONC_CFLAGS) $(MD_CFLAGS)
+tests_bench_client_LDFLAGS = -no-pie
+tests_bench_client_LDADD = $(JSONC_LIBS) $(MD_LIBS)
+
+BENCH_STAGE = bench-stage
+.PHONY: bench
+bench: all tests/bench/floor$(EXEEXT) tests/bench/client$(EXEEXT) \
+		tests/it/rawhttp$(EXEEXT)
+	rm -rf $(BENCH_STAGE)
+	$(MAKE) -s install DESTDIR="$$(pwd)/$(BENCH_STAGE)" prefix=/suite \
+	    exec_prefix=/suite >/dev/null
+	$(srcdir)/tests/bench/bench.sh "$$(pwd)/$(BENCH_STAGE)/suite" \
+	    "$$(pwd)/tests"
+	rm -rf $(BENCH_STAGE)
+
+# The unit tests, one a line, for the session that quickstart shows.
+.PHONY: unit-tests
+unit-tests: $(check_PROGRAMS)
+	@for t in $(TESTS); do case $$t in tests/unit/*) echo $$t ;; esac; \
+	    done >unit-tests.list
+CLEANFILES += unit-tests.list
+
+# The tests under valgrind: no leaks, nothing read that is not ours.  Left out
+# is what needs system calls that it does not know: seccomp, clone3,
+# openat2, Landlock's.
+VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full \
+	--errors-for-leak-kinds=definite
+VALGRIND_NOT = tests/lint.sh tests/unit/test_confread_role \
+	tests/unit/test_ctl_daemon tests/unit/test_filter tests/unit/test_init \
+	tests/unit/test_landlock tests/unit/test_root tests/unit/test_sandbox
+.PHONY: check-valgrind
+check-valgrind:
+	COVEN_TEST_SLOW=1 $(MAKE) check LOG_COMPILER="$(VALGRIND)" \
+	    TESTS="$(filter-out $(VALGRIND_NOT),$(TESTS))"
+
+# Integration tests against the staged tree of ./run-tests are not part of
+# make check, which must pass in any build folder without root.
+EXTRA_DIST += tests/lib.sh tests/sandbox_rows.sh tests/setup.sh \
+	tests/unit-inside.sh tests/lints.sh \
+	tests/it/run tests/it/output.py $(it_tests) tests/fake_harness \
+	tests/bench/bench.sh tests/agents/agents.sh \
+	tests/agents/model_endpoint.py
+it_tests = \
+	tests/it/attack_package.sh \
+	tests/it/attack_roots.sh \
+	tests/it/attack_sockets.sh \
+	tests/it/attack_state.sh \
+	tests/it/crash_points.sh \
+	tests/it/evil.sh \
+	tests/it/exec_basics.sh \
+	tests/it/failpoints.sh \
+	tests/it/fresh_machine.sh \
+	tests/it/harness_launch.sh \
+	tests/it/harness_state.sh \
+	tests/it/home_refusals.sh \
+	tests/it/kill_tree.sh \
+	tests/it/recovery.sh \
+	tests/it/roles_confined.sh \
+	tests/it/sandbox_ordinary_owner.sh \
+	tests/it/sandbox_root_monitor.sh \
+	tests/it/sandbox_root_owner.sh \
+	tests/it/sandbox_without_landlock.sh \
+	tests/it/security_promises.sh \
+	tests/it/soak.sh \
+	tests/it/socket_identity.sh \
+	tests/it/stalled_clients.sh \
+	tests/it/stop_is_clean.sh \
+	tests/it/two_homes.sh \
+	tests/it/watchdog.sh \
+	tests/it/wire_contract.sh
+
+include tests/evil/local.mk
+include tests/fuzz/local.mk
