@@ -360,15 +360,15 @@ act(struct evil *e, const struct evil_act *acts, unsigned n, bool allowed)
 }
 
 /*
- * A first lie ends the conversation, so a life may behave for a while first,
- * and half of them stay with what the table allows.
+ * A first lie ends the conversation, so later lives may behave for a while
+ * first, and half of all stay with what the table allows.
  */
 void
 evil_walk(struct evil *e, const struct evil_act *acts, unsigned n,
     unsigned steps)
 {
 	const struct evil_act *first = &acts[e->turn % n];
-	unsigned i, honest = evil_once_in(e, 2) ? evil_pick(e, 20) : 0;
+	unsigned i, honest = e->turn >= n ? evil_pick(e, 20) : 0;
 	bool allowed = evil_once_in(e, 2);
 
 	for (i = 0; i < honest; i++) {

@@ -33,23 +33,13 @@ struct run {
 	char	id[UUID_LEN];
 	bool	own;		/* it asked for it */
 	bool	wanted;		/* to be started when it is prepared */
-	bool	ran;
+	bool	gone;		/* it ran, and was settled */
 };
 
 static struct run runs[RUNS];
 static unsigned nruns, names;
 static uint64_t tags[TAGS];	/* requests of apid */
 static unsigned ntags;
-
-static struct run *
-new_run(const char *id, bool own)
-{
-	struct run *r = &runs[nruns++ % RUNS];
-
-	*r = (struct run){ .own = own };
-	(void)snprintf(r->id, sizeof(r->id), "%s", id);
-	return r;
-}
 
 static struct run *
 find_run(const char *id)
@@ -60,6 +50,18 @@ find_run(const char *id)
 		if (strcmp(runs[i].id, id) == 0)
 			return &runs[i];
 	return NULL;
+}
+
+static struct run *
+new_run(const char *id, bool own)
+{
+	struct run *r = find_run(id);
+
+	if (r == NULL)
+		r = &runs[nruns++ % RUNS];
+	*r = (struct run){ .own = own };
+	(void)snprintf(r->id, sizeof(r->id), "%s", id);
+	return r;
 }
 
 static const char *
@@ -148,63 +150,97 @@ run_good(struct evil *e)
 	prepare(e, &good)->wanted = true;
 }
 
-/* Orders that must not be obeyed, whatever is said afterwards. */
+/*
+ * Orders that must not be obeyed.  The first kind is refused with an answer,
+ * so that all are tried; one of the second ends the life that gives it, even
+ * if it is not followed by a start.
+ */
+static const struct msg_run_spec odd_root = { .project_root = "/etc" };
+static const struct order refused[] = {
+	{ .kind = "bad-digest", .seals = EVIL_SEALED,
+	    .digest_len = DIGEST_LEN, .wrong_digest = true },
+	{ .kind = "bad-short-digest", .seals = EVIL_SEALED,
+	    .digest_len = DIGEST_LEN - 1 },
+	{ .kind = "bad-no-digest", .seals = EVIL_SEALED },
+	{ .kind = "bad-root", .seals = EVIL_SEALED,
+	    .digest_len = DIGEST_LEN, .odd = &odd_root },
+};
+static const struct order lies[] = {
+	{ .kind = "bad-unsealed", .digest_len = DIGEST_LEN },
+	{ .kind = "bad-half-sealed", .digest_len = DIGEST_LEN,
+	    .seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW },
+	{ .kind = "bad-mapped", .digest_len = DIGEST_LEN,
+	    .seals = EVIL_SEALED, .map = true },
+	{ .kind = "bad-future-write", .digest_len = DIGEST_LEN,
+	    .seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
+	    F_SEAL_FUTURE_WRITE, .map = true },
+	{ .kind = "bad-id", .seals = EVIL_SEALED,
+	    .digest_len = DIGEST_LEN, .id = "../../x" },
+	{ .kind = "bad-upper-id", .seals = EVIL_SEALED,
+	    .digest_len = DIGEST_LEN,
+	    .id = "FFFFFFFF-FFFF-4FFF-8FFF-FFFFFFFFFFFF" },
+};
+
 static void
-run_bad(struct evil *e)
+order_refused(struct evil *e)
 {
-	static const struct msg_run_spec root = { .project_root = "/etc" };
-	static const struct order bad[] = {
-		{ .kind = "bad-digest", .seals = EVIL_SEALED,
-		    .digest_len = DIGEST_LEN, .wrong_digest = true },
-		{ .kind = "bad-short-digest", .seals = EVIL_SEALED,
-		    .digest_len = DIGEST_LEN - 1 },
-		{ .kind = "bad-no-digest", .seals = EVIL_SEALED },
-		{ .kind = "bad-unsealed", .digest_len = DIGEST_LEN },
-		{ .kind = "bad-half-sealed", .digest_len = DIGEST_LEN,
-		    .seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW },
-		{ .kind = "bad-mapped", .digest_len = DIGEST_LEN,
-		    .seals = EVIL_SEALED, .map = true },
-		{ .kind = "bad-future-write", .digest_len = DIGEST_LEN,
-		    .seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
-		    F_SEAL_FUTURE_WRITE, .map = true },
-		{ .kind = "bad-id", .seals = EVIL_SEALED,
-		    .digest_len = DIGEST_LEN, .id = "../../x" },
-		{ .kind = "bad-upper-id", .seals = EVIL_SEALED,
-		    .digest_len = DIGEST_LEN,
-		    .id = "FFFFFFFF-FFFF-4FFF-8FFF-FFFFFFFFFFFF" },
-		{ .kind = "bad-root", .seals = EVIL_SEALED,
-		    .digest_len = DIGEST_LEN, .odd = &root },
-	};
-	const struct order *o = &bad[(e->turn + evil_pick(e, 3)) %
-	    nitems(bad)];
+	unsigned i;
+
+	for (i = 0; i < nitems(refused); i++) {
+		prepare(e, &refused[i])->wanted = true;
+		loop_once(e->loop, 20);
+	}
+}
+
+static void
+order_lie(struct evil *e, const struct order *o)
+{
 	struct run *r;
 
 	log_info("evil stored: orders %s", o->kind);
 	r = prepare(e, o);
+	r->wanted = true;
 	loop_once(e->loop, 20);
 	start(e, r->id);
 }
 
-/* One that ran: prepared once more under its own id. */
+#define LIE(n)								\
+static void								\
+lie_##n(struct evil *e)							\
+{									\
+	order_lie(e, &lies[n]);						\
+}
+
+LIE(0)
+LIE(1)
+LIE(2)
+LIE(3)
+LIE(4)
+LIE(5)
+
+/* One that ran to its end: prepared once more under its own id. */
 static void
 run_again(struct evil *e)
 {
 	struct order again = { .kind = "bad-again", .seals = EVIL_SEALED,
 	    .digest_len = DIGEST_LEN };
 	char id[UUID_LEN];
+	struct run *r;
 	unsigned i;
 
 	run_good(e);
-	(void)snprintf(id, sizeof(id), "%s", runs[(nruns - 1) % RUNS].id);
-	for (i = 0; i < 100; i++)
+	r = &runs[(nruns - 1) % RUNS];
+	for (i = 0; i < 200 && !r->gone; i++)
 		loop_once(e->loop, 5);
-	if (find_run(id) == NULL || !find_run(id)->ran)
+	if (!r->gone)
 		return;		/* refused, as any may be: a limit */
+	(void)snprintf(id, sizeof(id), "%s", r->id);
 	again.id = id;
-	prepare(e, &again)->wanted = true;
-	for (i = 0; i < 20; i++)
+	log_info("evil stored: orders %s", again.kind);
+	r = prepare(e, &again);
+	r->wanted = true;
+	for (i = 0; i < 200 && !r->gone; i++)
 		loop_once(e->loop, 5);
-	start(e, id);
 }
 
 static void
@@ -395,31 +431,35 @@ feed(struct evil *e)
 }
 
 static const struct evil_act acts[] = {
-	{ "run_good", run_good, 6, true },
-	{ "run_bad", run_bad, 4, false },
-	{ "signal_unlisted", signal_unlisted, 2, false },
+	{ "order_refused", order_refused, 2, true },
 	{ "run_again", run_again, 1, false },
+	{ "lie_0", lie_0, 1, false },
+	{ "lie_1", lie_1, 1, false },
+	{ "lie_2", lie_2, 1, false },
+	{ "lie_3", lie_3, 1, false },
+	{ "lie_4", lie_4, 1, false },
+	{ "lie_5", lie_5, 1, false },
+	{ "signal_unlisted", signal_unlisted, 2, false },
 	{ "start_unprepared", start_unprepared, 2, false },
-	{ "run_bad", run_bad, 1, false },
-	{ "settle", settle, 2, false },
-	{ "reply_much", reply_much, 1, true },
 	{ "start_twice", start_twice, 1, false },
-	{ "prepare_many", prepare_many, 1, true },
-	{ "signal_unlisted", signal_unlisted, 1, false },
+	{ "settle", settle, 2, false },
 	{ "recovered_again", recovered_again, 1, false },
 	{ "apid_lied", apid_lied, 1, false },
-	{ "stop_listening", evil_stop_listening, 1, true },
-	{ "any_row", evil_any_row, 3, false },
-	{ "broken_packet", evil_broken_packet, 2, false },
-	{ "random_packet", evil_random_packet, 2, false },
-	{ "empty_packet", evil_empty_packet, 1, false },
-	{ "hang_up", evil_hang_up, 1, true },
+	{ "prepare_many", prepare_many, 1, true },
+	{ "run_good", run_good, 6, true },
+	{ "reply_much", reply_much, 1, true },
 	{ "reply", reply, 6, true },
 	{ "kill_own", kill_own, 3, true },
 	{ "signal_own", signal_own, 3, true },
 	{ "resume", resume, 3, true },
 	{ "ack", ack, 3, true },
 	{ "feed", feed, 3, true },
+	{ "stop_listening", evil_stop_listening, 1, true },
+	{ "any_row", evil_any_row, 3, false },
+	{ "broken_packet", evil_broken_packet, 2, false },
+	{ "random_packet", evil_random_packet, 2, false },
+	{ "empty_packet", evil_empty_packet, 1, false },
+	{ "hang_up", evil_hang_up, 1, true },
 };
 
 /* --- what it hears --- */
@@ -451,9 +491,21 @@ static chan_handler *const apid_handlers[MSG__COUNT] = {
 	[MSG_CANCEL] = on_request,
 };
 
+/* Unless an act has said otherwise: so that sessions end. */
+static int
+on_write(struct chan *c, const union msg_any *m, int *fd)
+{
+	/* The number is the first field of both. */
+	struct msg_event_ack ok = { .n = m->event.n };
+
+	(void)fd;
+	evil_send(c->ctx, TO_RUNNER, MSG_EVENT_ACK, &ok);
+	return 0;
+}
+
 static chan_handler *const runner_handlers[MSG__COUNT] = {
-	[MSG_EVENT] = evil_hear,
-	[MSG_RUN_EXIT] = evil_hear,
+	[MSG_EVENT] = on_write,
+	[MSG_RUN_EXIT] = on_write,
 	[MSG_RUN_INPUT_REPLY] = evil_hear,
 };
 
@@ -462,6 +514,7 @@ on_peer(struct chan *c, const union msg_any *m, int *fd)
 {
 	struct evil *e = c->ctx;
 	const struct run *r = find_run(m->peer.session);
+	struct msg_resume from_start = { 0 };
 
 	if (m->peer.role == ROLE_APID) {
 		chan_close(&e->chan[TO_APID]);
@@ -476,8 +529,11 @@ on_peer(struct chan *c, const union msg_any *m, int *fd)
 		return evil_hear(c, m, fd);
 	}
 	chan_close(&e->chan[TO_RUNNER]);
-	return chan_open(&e->chan[TO_RUNNER], e->loop, fd, ROLE_STORED,
-	    ROLE_RUNNER, CS_READY, runner_handlers, e, evil_on_end);
+	if (chan_open(&e->chan[TO_RUNNER], e->loop, fd, ROLE_STORED,
+	    ROLE_RUNNER, CS_SERVING, runner_handlers, e, evil_on_end) != 0)
+		return CHAN_BAD;
+	evil_send(e, TO_RUNNER, MSG_RESUME, &from_start);
+	return 0;
 }
 
 static int
@@ -507,13 +563,16 @@ on_prepared(struct chan *c, const union msg_any *m, int *fd)
 }
 
 static int
-on_started(struct chan *c, const union msg_any *m, int *fd)
+on_gone(struct chan *c, const union msg_any *m, int *fd)
 {
-	struct run *r = find_run(m->run_started.id);
+	struct msg_run_settled settled = { .id = m->run_gone.id };
+	struct run *r = find_run(m->run_gone.id);
 
-	(void)c, (void)fd;
-	if (r != NULL)
-		r->ran = true;
+	(void)fd;
+	if (r == NULL || !r->own)
+		return 0;
+	r->gone = true;
+	evil_send(c->ctx, TO_MONITOR, MSG_RUN_SETTLED, &settled);
 	return 0;
 }
 
@@ -529,9 +588,9 @@ static chan_handler *const control_handlers[MSG__COUNT] = {
 	[MSG_SERVE] = on_serve,
 	[MSG_SHUTDOWN] = on_shutdown,
 	[MSG_RUN_PREPARED] = on_prepared,
-	[MSG_RUN_STARTED] = on_started,
+	[MSG_RUN_STARTED] = evil_hear,
 	[MSG_RUN_FAILED] = evil_hear,
-	[MSG_RUN_GONE] = evil_hear,
+	[MSG_RUN_GONE] = on_gone,
 };
 
 int

@@ -215,20 +215,23 @@ session_role() {
 # Deaths come with a growing pause, so only so many in one life of the
 # monitor.  One that stays is ended.
 suite_role() {
-	local role=$1 name="evil $1, part $2 ($MODE)" first pid last=
+	local role=$1 name="evil $1, part $2 ($MODE)" first pid last='' since=0
 
 	begin
 	evil_are "$role"
 	first=$(lives "$role")
 	kill -KILL "$(role_pid "$role")"
-	end=$((SECONDS + 12))
+	end=$((SECONDS + 20))
 	while [ $(($(lives "$role") - first)) -lt 8 ] &&
 	    [ "$SECONDS" -lt "$end" ]; do
 		[ "$role" = apid ] || clients
 		sleep 0.3
 		pid=$(role_pid "$role")
-		[ -z "$pid" ] || [ "$pid" != "$last" ] || kill -KILL "$pid"
+		[ "$pid" = "$last" ] || since=$(now_ms)
 		last=$pid
+		if [ -n "$pid" ] && [ $(($(now_ms) - since)) -gt 1200 ]; then
+			kill -KILL "$pid"
+		fi
 	done
 	monitor_lives "$name" || return
 	note "$(($(lives "$role") - first)) lives"
@@ -245,12 +248,14 @@ suite_role() {
 	check_ran "$name" "$role"
 }
 
-# Whatever stored says to them, clients get an answer and apid lives.
+# Whatever stored says to them, or does not say, apid lives.
 clients() {
-	http GET /api/v1/sessions
-	http GET "/api/v1/sessions/$KEEP"
-	http GET "/api/v1/events?sessionId=$KEEP"
-	http GET /api/v1/health
+	local target
+
+	for target in sessions "sessions/$KEEP" "events?sessionId=$KEEP"; do
+		printf 'GET /api/v1/%s HTTP/1.1\r\nHost: coven\r\n\r\n' \
+		    "$target" | raw -h -t 100
+	done
 }
 
 # stored may have apid ended; it may not make it die.
