@@ -26,6 +26,7 @@ static const struct {
 	{ "sessionExec", true },
 	{ "sessionSignal", true },
 	{ "eventWait", true },
+	{ "sessionStream", true },
 };
 
 static void
