@@ -97,7 +97,7 @@ authorize(void *ctx, int action, const char *a, const char *b, const char *c,
 {
 	static const int allowed[] = {
 		SQLITE_SELECT, SQLITE_READ, SQLITE_INSERT, SQLITE_UPDATE,
-		SQLITE_TRANSACTION, SQLITE_FUNCTION,
+		SQLITE_DELETE, SQLITE_TRANSACTION, SQLITE_FUNCTION,
 	};
 	size_t i;
 
