@@ -40,10 +40,11 @@ stored_reply(struct stored *s, struct asked *asked, enum store_code code,
 		send_reply(s, asked, &m, -1);
 }
 
-static void
-send_rows(struct stored *s, struct asked *asked, struct msg_reply *m,
-    const struct buf *rows)
+void
+stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
+    const struct buf *rows, uint32_t count, bool more)
 {
+	struct msg_reply m = { .code = code, .rows = count, .more = more };
 	autoclose int fd = -1;
 
 	if (!asked->pending)
@@ -54,26 +55,7 @@ send_rows(struct stored *s, struct asked *asked, struct msg_reply *m,
 		stored_reply(s, asked, STORE_ERROR, "no memory for the answer");
 		return;
 	}
-	send_reply(s, asked, m, fd);
-}
-
-void
-stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
-    const struct buf *rows, uint32_t count, bool more)
-{
-	struct msg_reply m = { .code = code, .rows = count, .more = more };
-
-	send_rows(s, asked, &m, rows);
-}
-
-void
-stored_reply_page(struct stored *s, struct asked *asked,
-    const struct page *page, const char *status)
-{
-	struct msg_reply m = { .code = STORE_OK, .rows = page->rows,
-	    .more = page->more, .text = status };
-
-	send_rows(s, asked, &m, &page->out);
+	send_reply(s, asked, &m, fd);
 }
 
 void
@@ -139,8 +121,9 @@ stored_apid_ended(struct chan *c, int why)
 		TAILQ_FOREACH(in, &run->inputs, link)
 			forget(&in->asked);
 	}
-	(void)job_audit(s, AUDIT_CHILD_DEATH, NULL, "apid: %s",
-	    why == CHAN_BAD ? c->blame : "its channel ended");
+	/* That it died, if it did, is the monitor's to say. */
+	if (why == CHAN_BAD)
+		notef(s, AUDIT_CHILD_LIE, NULL, "apid: %s", c->blame);
 }
 
 /* --- the turn and the end --- */
