@@ -26,7 +26,6 @@ static const struct {
 	{ "sessionExec", true },
 	{ "sessionSignal", true },
 	{ "eventWait", true },
-	{ "sessionStream", true },
 };
 
 static void
