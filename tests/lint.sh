@@ -54,7 +54,7 @@ check_direction() {
 check_behind() {
 	for h in 'sqlite3\.h' 'libpq-fe\.h' 'json-c/' 'archive\.h' \
 	    'seccomp\.h' 'cap-ng\.h' 'curl/' 'openssl/' 'toml++/' \
-	    'llhttp\.h' 'libsmartcols' 'uuid/'; do
+	    'llhttp\.h' 'libsmartcols' 'sodium' 'uuid/'; do
 		for d in $folders; do
 			[ "$d" = tests ] && continue
 			n=$(grep -rlE "^#[ 	]*include[ 	]*<$h" "$d" \
@@ -87,7 +87,7 @@ check_links() {
 	done <<-END
 	coven-monitor/coven-monitor libcap-ng libseccomp libbsd
 	coven-apid/coven-apid libseccomp libbsd libjson-c libllhttp
-	coven-stored/coven-stored libseccomp libbsd libsqlite3
+	coven-stored/coven-stored libseccomp libbsd libsqlite3 libsodium
 	coven-runner/coven-runner libseccomp libcap-ng libbsd
 	coven-runner/coven-init libseccomp libcap-ng libbsd
 	END
