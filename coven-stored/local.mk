@@ -4,6 +4,7 @@ libstored_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS) \
 	$(SQLITE_CFLAGS)
 libstored_a_SOURCES = \
 	coven-stored/asks.c \
+	coven-stored/heads.c coven-stored/heads.h \
 	coven-stored/jobs.c \
 	coven-stored/migrate.c coven-stored/migrate.h \
 	coven-stored/notes.c \
@@ -20,12 +21,12 @@ libstored_a_SOURCES = \
 	coven-stored/store_event.c coven-stored/store_internal.h \
 	coven-stored/stored.c coven-stored/stored.h \
 	coven-stored/writer.c
-STORED_LIBS = libstored.a $(COMMON_LIBS) $(SQLITE_LIBS)
+STORED_LIBS = libstored.a $(COMMON_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
 
 STORED_TESTS = tests/unit/test_store tests/unit/test_store_audit \
 	tests/unit/test_store_page \
 	tests/unit/test_stored tests/unit/test_stored_ask \
-	tests/unit/test_stored_full
+	tests/unit/test_stored_audit tests/unit/test_stored_full
 check_PROGRAMS += $(STORED_TESTS)
 TESTS += $(STORED_TESTS)
 # A store in a folder of its own.
@@ -51,6 +52,10 @@ tests_unit_test_stored_ask_SOURCES = tests/unit/test_stored_ask.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_ask_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 tests_unit_test_stored_ask_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stored_audit_SOURCES = tests/unit/test_stored_audit.c \
+	$(STORED_PEERS)
+tests_unit_test_stored_audit_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
+tests_unit_test_stored_audit_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_stored_full_SOURCES = tests/unit/test_stored_full.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_full_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
@@ -60,4 +65,4 @@ pkglibexec_PROGRAMS += coven-stored/coven-stored
 coven_stored_coven_stored_SOURCES = coven-stored/main.c
 coven_stored_coven_stored_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 coven_stored_coven_stored_LDADD = libstored.a $(SANDBOX_LIBS) $(COMMON_LIBS) \
-	$(SQLITE_LIBS)
+	$(SODIUM_LIBS) $(SQLITE_LIBS)

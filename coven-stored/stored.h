@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "coven-stored/heads.h"
 #include "coven-stored/reserve.h"
 #include "coven-stored/store.h"
 
@@ -207,6 +208,7 @@ void	notef(struct stored *, enum audit_verb, const char *id,
 int	note_apply(struct stored *, struct job *);
 void	note_done(struct stored *, struct job *);
 chan_handler	on_audit_note;		/* from the monitor and from apid */
+chan_handler	on_audit_key;		/* heads.c */
 
 /* --- writer --- */
 
@@ -262,6 +264,7 @@ struct stored {
 	struct wait_tree	 waits;
 	size_t			 nwaits;
 	uint64_t		 serial;	/* for inputs and waits */
+	struct heads		 heads;
 	unsigned		 nnotes;	/* queued */
 	uint64_t		 notes_lost;
 	int64_t			 notes_window_ns;	/* of apid's */
