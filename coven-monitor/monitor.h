@@ -12,6 +12,7 @@
 #include "coven-monitor/owner.h"
 #include "coven-monitor/ran.h"
 #include "coven-monitor/sock.h"
+#include "coven-monitor/token.h"
 #include "coven-monitor/uids.h"
 
 struct session;
@@ -21,6 +22,7 @@ struct monitor {
 	struct owner		 owner;
 	struct home		 home;
 	struct sock		 sock;
+	struct tokens		 tokens;
 	struct conf		 conf;
 	struct uids		 uids;
 	struct harness_table	 harnesses;

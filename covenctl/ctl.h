@@ -20,6 +20,7 @@ enum ctl_status {
 	CTL_NO_DAEMON = 69,
 	CTL_BUSY = 75,
 	CTL_UNTRUSTED = 76,
+	CTL_NOT_ALLOWED = 77,
 	CTL_CONFIG = 78,
 	CTL_NOT_EXECUTABLE = 126,
 	CTL_NOT_FOUND = 127,
@@ -27,7 +28,7 @@ enum ctl_status {
 };
 
 enum ctl_opt {
-	OPT_HELP, OPT_HOME, OPT_JSON,
+	OPT_HELP, OPT_HOME, OPT_TOKEN_FILE, OPT_JSON,
 	OPT_PROJECT, OPT_CWD, OPT_ENV, OPT_TTY, OPT_NO_TTY,
 	OPT_INTERACTIVE, OPT_STREAM, OPT_MODEL, OPT_TITLE,
 	OPT_ALL, OPT_LIMIT, OPT_FOLLOW, OPT_AFTER, OPT_NO_NEWLINE,
@@ -94,5 +95,6 @@ int	verb_log(struct ctl *);
 int	verb_events(struct ctl *);
 int	verb_input(struct ctl *);
 int	verb_kill(struct ctl *);
+int	verb_token(struct ctl *);
 
 #endif

@@ -12,7 +12,7 @@
 #include "covenctl/text.h"
 
 #define O(x)	(1u << OPT_##x)
-#define ALWAYS	(O(HELP) | O(HOME) | O(JSON))
+#define ALWAYS	(O(HELP) | O(HOME) | O(TOKEN_FILE) | O(JSON))
 
 static const struct opt {
 	const char	*name, *arg, *summary;	/* arg NULL: a flag */
@@ -20,6 +20,8 @@ static const struct opt {
 	[OPT_HELP] = { "help", NULL, "print this and exit" },
 	[OPT_HOME] = { "home", "DIR",
 	    "use this home (else COVEN_HOME, else ~/.coven)" },
+	[OPT_TOKEN_FILE] = { "token-file", "F",
+	    "send the token in F (else the home's session-token)" },
 	[OPT_JSON] = { "json", NULL, "print JSON" },
 	[OPT_PROJECT] = { "project", "DIR",
 	    "the project's root (else the working directory)" },
@@ -71,6 +73,8 @@ static const struct verb verbs[] = {
 	    O(NO_NEWLINE), 2, 2, true, false },
 	{ "kill", "ID", "end a session's whole tree", verb_kill, 0,
 	    1, 1, true, false },
+	{ "token", "rotate", "exchange the session token", verb_token, 0,
+	    1, 1, true, false },
 };
 
 static const struct {
@@ -82,6 +86,7 @@ static const struct {
 	{ "69", "no daemon serves the home" },
 	{ "75", "a daemon serves it already" },
 	{ "76", "the socket or the daemon's reply is not to be trusted" },
+	{ "77", "the daemon needs a token that was not there, or another" },
 	{ "78", "the home is refused, or the configuration is wrong" },
 	{ "126", "exec, run: the command is not executable" },
 	{ "127", "exec, run: the command was not found" },
@@ -278,6 +283,7 @@ ctl_open_home(struct ctl *ctl)
 	if (code == HOME_OK)
 		code = home_open(&ctl->home);
 	client_init(&ctl->client, &ctl->home);
+	ctl->client.token_file = ctl->opt[OPT_TOKEN_FILE];
 	if (code == HOME_OK)
 		return 0;
 	ctl_err("%s", ctl->home.why);
