@@ -8,6 +8,7 @@
 #include "common/harness.h"
 #include "coven-apid/auth.h"
 #include "coven-apid/conn.h"
+#include "coven-apid/note.h"
 
 /* A harness row and the bytes that its fields point into. */
 struct harness {
@@ -34,6 +35,7 @@ struct apid {
 	struct harness	 harnesses[LIMIT_HARNESSES];
 	size_t		 nharnesses;
 	struct buf	 health;	/* a whole reply */
+	struct notes	 notes;		/* refusals, for the audit */
 	unsigned	 waiters;	/* requests that wait for an event */
 	bool		 bypass;	/* COVEN_CLAUDE_BYPASS_PERMISSIONS */
 	bool		 stopping;

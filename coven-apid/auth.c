@@ -7,35 +7,71 @@
 
 #define MS	((int64_t)1000000)
 
+/* --- the audit ------------------------------------------------------------ */
+
+/* One record a while: a client that polls would fill the trail. */
+static bool
+is_due(int64_t *noted_ns)
+{
+	int64_t now = loop_now_ns();
+
+	if (*noted_ns != 0 && now - *noted_ns < LIMIT_AUTH_NOTE_MS * MS)
+		return false;
+	*noted_ns = now;
+	return true;
+}
+
+/* What was wrong is for the audit alone: the caller gets one refusal. */
+static bool
+fail(struct apid *apid, const struct conn *c, const char *what)
+{
+	struct ucred peer = { 0 };
+
+	(void)conn_peer(c, &peer);
+	note(apid, AUDIT_AUTH_FAIL, &peer, "%s", what);
+	return false;
+}
+
 /* --- whose token is it ---------------------------------------------------- */
 
 static bool
-is_session(const struct auth *a, const uint8_t *want, struct caller *caller)
+is_session(struct apid *apid, const struct conn *c, const uint8_t *want,
+    struct caller *caller)
 {
+	struct auth *a = &apid->auth;
 	size_t i = ct_find(want, a->tokens[0].digest, sizeof(a->tokens[0]),
 	    a->ntokens);
-	const struct session_token *t = &a->tokens[i];
+	struct session_token *t = &a->tokens[i];
+	struct ucred peer = { 0 };
 
 	if (i == a->ntokens ||
 	    (t->end_ns != 0 && t->end_ns <= loop_now_ns()))
 		return false;
 	*caller = (struct caller){ CALLER_SESSION, t->serial };
+	if (is_due(&t->noted_ns)) {
+		(void)conn_peer(c, &peer);
+		note(apid, AUDIT_TOKEN_USE, &peer, "session token %llu",
+		    (unsigned long long)t->serial);
+	}
 	return true;
 }
 
 bool
-auth_on_head(void *ctx, const struct head_info *head, struct caller *caller)
+auth_on_head(void *ctx, const struct conn *c, const struct head_info *head,
+    struct caller *caller)
 {
-	const struct apid *apid = ctx;
-	const struct auth *a = &apid->auth;
+	struct apid *apid = ctx;
 	uint8_t want[DIGEST_LEN];
 
 	if (head->authorizations == 0)
-		return !a->token_mode;
-	if (head->authorizations > 1 || head->bearer_n == 0)
-		return false;
+		return !apid->auth.token_mode || fail(apid, c, "no token");
+	if (head->authorizations > 1)
+		return fail(apid, c, "more than one token");
+	if (head->bearer_n == 0)
+		return fail(apid, c, "no bearer token");
 	digest(head->bearer, head->bearer_n, want);
-	return is_session(a, want, caller);
+	return is_session(apid, c, want, caller) ||
+	    fail(apid, c, "a token that is not known");
 }
 
 bool
@@ -71,8 +107,7 @@ add_token(struct chan *c, uint64_t serial, const struct msg_bin *d,
 	if (d->len != DIGEST_LEN || a->ntokens == LIMIT_TOKENS)
 		return chan_blame(c, "a token that cannot be kept");
 	t = &a->tokens[a->ntokens++];
-	t->serial = serial;
-	t->end_ns = end_ns;
+	*t = (struct session_token){ .serial = serial, .end_ns = end_ns };
 	memcpy(t->digest, d->p, DIGEST_LEN);
 	return 0;
 }

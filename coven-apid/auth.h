@@ -20,6 +20,7 @@ struct session_token {
 	uint64_t	serial;
 	uint8_t		digest[DIGEST_LEN];
 	int64_t		end_ns;		/* monotonic; 0: the last one */
+	int64_t		noted_ns;	/* its last use on record; 0: none */
 };
 
 struct auth {
@@ -30,7 +31,8 @@ struct auth {
 };
 
 /* server_ops.on_head; ctx is the struct apid. */
-bool	auth_on_head(void *ctx, const struct head_info *, struct caller *);
+bool	auth_on_head(void *ctx, const struct conn *, const struct head_info *,
+	    struct caller *);
 
 /* Is the caller the owner, or does its token hold one of these scopes? */
 bool	auth_allows(const struct request *, unsigned need);

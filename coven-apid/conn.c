@@ -76,11 +76,9 @@ static void
 conn_learn_uid(struct conn *c)
 {
 	struct ucred peer;
-	socklen_t len = sizeof(peer);
 
 	c->uid = c->server->conf.overflow_uid;	/* nobody's */
-	if (getsockopt(c->source.fd, SOL_SOCKET, SO_PEERCRED, &peer,
-	    &len) == 0)
+	if (conn_peer(c, &peer) == 0)
 		c->uid = peer.uid;
 }
 
@@ -486,7 +484,7 @@ conn_on_head(void *ctx, const struct head_info *head)
 		chunk_secret = true;
 	if (s->ops->on_head == NULL)
 		return caller.kind != CALLER_UNKNOWN;
-	if (!s->ops->on_head(s->ctx, head, &caller))
+	if (!s->ops->on_head(s->ctx, c, head, &caller))
 		return false;
 	/* From now on its deadline is that of a request. */
 	if (c->caller.kind == CALLER_UNKNOWN)
@@ -611,6 +609,17 @@ conn_on_timer(struct timer *t)
 }
 
 /* --- who it is ---------------------------------------------------------- */
+
+int
+conn_peer(const struct conn *c, struct ucred *peer)
+{
+	socklen_t len = sizeof(*peer);
+
+	if (getsockopt(c->source.fd, SOL_SOCKET, SO_PEERCRED, peer,
+	    &len) == -1)
+		return -errno;
+	return 0;
+}
 
 /*
  * The owner and nobody else.  A uid that this user namespace does not map

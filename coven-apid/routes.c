@@ -205,6 +205,8 @@ ask_who(struct request *r)
 	}
 	if (pidfd < 0 || chan_send(&r->apid->control, MSG_WHO, &who,
 	    pidfd) < 0) {
+		request_note(r, AUDIT_REFUSAL,
+		    "request: the caller cannot be identified");
 		answer_error(r, API_FORBIDDEN,
 		    "The calling process cannot be identified.");
 		return;
@@ -226,13 +228,16 @@ routes_on_who_reply(struct chan *c, const union msg_any *msg, int *fd)
 	if (r == NULL || !r->who)
 		return 0;
 	r->who = false;
-	if (msg->who_reply.inside == WHO_INSIDE)
+	if (msg->who_reply.inside == WHO_INSIDE) {
+		request_note(r, AUDIT_REFUSAL,
+		    "request: the caller lives in a session");
 		answer_error(r, API_FORBIDDEN,
 		    "A process inside a session may not do this.");
-	else if (msg->who_reply.inside == WHO_OUTSIDE)
+	} else if (msg->who_reply.inside == WHO_OUTSIDE) {
 		call(r);
-	else
+	} else {
 		call_if_token(r);
+	}
 	return 0;
 }
 
@@ -271,6 +276,12 @@ dispatch(struct request *r)
 }
 
 static void
+on_refused(void *ctx, const struct ucred *peer)
+{
+	note(ctx, AUDIT_REFUSAL, peer, "connect: not the owner");
+}
+
+static void
 on_request(void *ctx, struct conn *c, const struct http_request *http)
 {
 	struct request *r = mem_zalloc(1, sizeof(*r));
@@ -282,14 +293,17 @@ on_request(void *ctx, struct conn *c, const struct http_request *http)
 	r->path = mem_strdup(http->target);
 	conn_set_user(c, r);
 	/* Browsers say where a page came from; no client of ours is one. */
-	if (http->origin)
+	if (http->origin) {
+		request_note(r, AUDIT_REFUSAL, "request: it has an Origin");
 		answer_error(r, API_FORBIDDEN,
 		    "Requests with an Origin are refused.");
-	else if (http->strange_host)
+	} else if (http->strange_host) {
+		request_note(r, AUDIT_REFUSAL, "request: a strange Host");
 		answer_error(r, API_MISDIRECTED,
 		    "This daemon is not the Host that was asked for.");
-	else
+	} else {
 		dispatch(r);
+	}
 }
 
 static void
@@ -309,4 +323,5 @@ const struct server_ops routes_ops = {
 	.on_head = auth_on_head,
 	.on_request = on_request,
 	.on_gone = on_gone,
+	.on_refused = on_refused,
 };

@@ -130,6 +130,8 @@ token_open(struct monitor *m)
 	}
 	m->tokens.serial++;
 	add(&m->tokens, &token);
+	note(m, AUDIT_TOKEN_ISSUE, NULL, "session token %llu, until the stop",
+	    (unsigned long long)m->tokens.serial);
 	return 0;
 }
 
@@ -276,6 +278,10 @@ token_on_seen(struct chan *ch, const union msg_any *msg, int *fd)
 	t->v[t->n - 1].end_ns = loop_now_ns() + LIMIT_TOKEN_OVERLAP_MS * MS;
 	end.serial = t->v[t->n - 1].serial;
 	add(t, &t->next);
+	note(m, AUDIT_TOKEN_ISSUE, NULL, "session token %llu, until the stop",
+	    (unsigned long long)t->serial);
+	note(m, AUDIT_TOKEN_END, NULL, "session token %llu, in %d s",
+	    (unsigned long long)end.serial, LIMIT_TOKEN_OVERLAP_MS / 1000);
 	child_tell(c, MSG_TOKEN_END, &end);
 	finish(m, TOKEN_OK);
 	return 0;

@@ -1,22 +1,16 @@
 /* The session token, exchanged. */
 #include <stdio.h>
-#include <string.h>
 
 #include "covenctl/api.h"
 
 int
-verb_token(struct ctl *ctl)
+verb_token_rotate(struct ctl *ctl)
 {
 	struct request q = { .method = "POST", .target = API "/token/rotate",
 	    .body = "{}", .body_len = 2, .timeout_ms = API_TIMEOUT_MS };
 	autoanswer struct answer a = { 0 };
-	int rc;
+	int rc = api_call(ctl, &q, &a);
 
-	if (strcmp(ctl->argv[0], "rotate") != 0) {
-		ctl_err("token %s: there is only rotate", ctl->argv[0]);
-		return CTL_USAGE;
-	}
-	rc = api_call(ctl, &q, &a);
 	if (rc == 0 && !answer_ok(&a))
 		rc = api_refused(&a);
 	if (rc != 0)
