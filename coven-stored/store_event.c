@@ -29,6 +29,9 @@ static const char *const verb_names[AUDIT_VERB__COUNT] = {
 	[AUDIT_END] = "end",
 	[AUDIT_CHILD_DEATH] = "child_death",
 	[AUDIT_EXTERNAL] = "external",
+	[AUDIT_ARCHIVE] = "archive",
+	[AUDIT_SUMMON] = "summon",
+	[AUDIT_DELETE] = "delete",
 };
 
 const char *

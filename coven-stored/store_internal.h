@@ -8,6 +8,9 @@
 
 struct db;
 
+/* Documents of one session; its key times this is the first (migrate.c). */
+#define STORE_DOCS	INT64_C(1024)
+
 struct store {
 	struct db	*db;
 	uint64_t	 salt[2];	/* keys the event ids */

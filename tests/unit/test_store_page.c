@@ -17,6 +17,7 @@
 
 #include "common/jsonw.h"
 #include "common/mem.h"
+#include "coven-stored/migrate.h"
 #include "coven-stored/page.h"
 #include "common/limits.h"
 #include "coven-stored/reserve.h"
@@ -97,7 +98,7 @@ pages_use_the_indexes(void **state)
 		{ "EVENT_PAGE", "SEARCH events USING INDEX events_by_session"
 		    " (session=? AND seq>?)" },
 		{ "SESSION_PAGE", "SEARCH sessions USING INDEX"
-		    " sessions_by_age ((created_at,id)<(?,?))" },
+		    " sessions_listed ((created_at,id)<(?,?))" },
 	};
 	size_t i;
 
@@ -247,7 +248,8 @@ the_file_is_private_and_set_up(void **state)
 	assert_int_equal(sb.st_mode & 0777, 0600);
 	assert_int_equal(stat("coven.db-shm", &sb), -1);
 	store_close(st);
-	assert_int_equal(sql_number("PRAGMA user_version"), 1);
+	assert_int_equal(sql_number("PRAGMA user_version"),
+	    STORE_SCHEMA);
 	assert_int_equal(sql_number("SELECT count(*) FROM"
 	    " pragma_table_list WHERE schema = 'main' AND type = 'table'"
 	    " AND NOT strict AND name NOT LIKE 'sqlite_%'"), 0);
