@@ -113,10 +113,13 @@ static const char schema_2[] =
     " tokenize='unicode61 remove_diacritics 2');"
 
     "CREATE TABLE old_events ("
-    " seq INTEGER PRIMARY KEY REFERENCES events (seq) ON DELETE CASCADE,"
+    " seq INTEGER PRIMARY KEY,"
+    " session INTEGER NOT NULL REFERENCES sessions (key)"
+    "  ON DELETE CASCADE,"
     " id TEXT NOT NULL UNIQUE,"
     " kind TEXT NOT NULL"
-    ") STRICT;";
+    ") STRICT;"
+    "CREATE INDEX old_events_by_session ON old_events (session);";
 
 /* Step i brings version i to i + 1. */
 static const char *const steps[STORE_SCHEMA] = { schema_1, schema_2 };

@@ -159,6 +159,24 @@ int	 store_events(struct store *, int64_t key, uint64_t after,
 	    uint32_t limit, store_event_cb *, void *);
 
 /*
+ * Whoever searches, counts or removes events goes through this section: how
+ * they lie on disk is store_event.c's business alone, and no statement
+ * elsewhere names their tables.
+ */
+/* The number of a session's newest event; 0: it has none. */
+int	 store_last_event(struct store *, int64_t key, uint64_t *seq);
+/* When the oldest event of all was written; 0: there is none. */
+int	 store_oldest_event(struct store *, uint64_t *time_ns);
+/* Remove all of one session's, before its row is deleted. */
+int	 store_drop_events(struct store *, int64_t key);
+/*
+ * Remove events written before a time, about max of them, the oldest first
+ * in each session; *dropped is how many went, and 0 says that none are left.
+ */
+int	 store_prune_events(struct store *, uint64_t before_ns, uint32_t max,
+	    uint32_t *dropped);
+
+/*
  * The id that clients see: a version 4 shaped UUID whose last twelve digits
  * are seq and whose other digits prove that this store made it.
  */

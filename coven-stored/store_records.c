@@ -52,9 +52,8 @@ store_purge(struct store *s, bool *more)
 		    first + STORE_DOCS - 1, (int64_t)LIMIT_PURGE_DOCS);
 	if (r < 0 || db_changes(s->db) != 0)
 		return r;
-	r = db_run(s->db, SQL_EVENT_PURGE, "ii", key,
-	    (int64_t)LIMIT_PURGE_EVENTS);
-	if (r < 0 || db_changes(s->db) == LIMIT_PURGE_EVENTS)
-		return r;
-	return db_run(s->db, SQL_SESSION_DELETE, "i", key);
+	r = store_drop_events(s, key);
+	if (r == 0)
+		r = db_run(s->db, SQL_SESSION_DELETE, "i", key);
+	return r;
 }

@@ -192,66 +192,6 @@ a_live_one_is_not_deleted(void **state)
 	expect_session(id, "absent");
 }
 
-static bool
-purged(void *ctx)
-{
-	(void)ctx;
-	return !w.stored.upkeep.due[UPKEEP_PURGE];
-}
-
-/* More than one transaction takes: seen by nobody at once, gone later. */
-static void
-a_long_one_goes_in_pieces(void **state)
-{
-	uint64_t n, count = 5 * LIMIT_PURGE_EVENTS;
-
-	(void)state;
-	launch(&w.runner[0], "", id);
-	for (n = 1; n <= count; n++) {
-		say_output(&w.runner[0], n, OUT("x"));
-		if (n % 100 == 0)
-			expect_ack(&w.runner[0], n);
-	}
-	say_exit(&w.runner[0], n, 0);
-	expect_ack(&w.runner[0], n);
-	say_gone(id, "");
-	expect_settled(id);
-	ask_delete(id);
-	expect_code(STORE_OK);
-	expect_session(id, "absent");
-	assert_false(purged(NULL));
-	/* An id is free again although rows of it are left. */
-	pump_until(purged, NULL);
-	assert_int_equal(number("SELECT count(*) FROM events"), 0);
-	assert_int_equal(number("SELECT count(*) FROM sessions"), 0);
-}
-
-/* A stored that dies in between finishes it when it is back. */
-static void
-a_deletion_survives_a_crash(void **state)
-{
-	uint64_t n, count = 3 * LIMIT_PURGE_EVENTS;
-
-	(void)state;
-	launch(&w.runner[0], "", id);
-	for (n = 1; n <= count; n++) {
-		say_output(&w.runner[0], n, OUT("x"));
-		if (n % 100 == 0)
-			expect_ack(&w.runner[0], n);
-	}
-	say_exit(&w.runner[0], n, 0);
-	expect_ack(&w.runner[0], n);
-	say_gone(id, "");
-	expect_settled(id);
-	ask_delete(id);
-	expect_code(STORE_OK);
-	assert_int_equal(number("SELECT count(*) > 0 FROM events"), 1);
-	expect_session(id, "absent");
-	pump_until(purged, NULL);
-	assert_int_equal(number("SELECT count(*) FROM events"), 0);
-	assert_int_equal(number("SELECT count(*) FROM sessions"), 0);
-}
-
 static void
 an_id_is_free_once_it_is_deleted(void **state)
 {
@@ -289,8 +229,6 @@ main(void)
 		CASE(an_archived_one_leaves_the_list_and_returns),
 		CASE(a_deleted_one_is_gone_with_its_events),
 		CASE(a_live_one_is_not_deleted),
-		CASE(a_long_one_goes_in_pieces),
-		CASE(a_deletion_survives_a_crash),
 		CASE(an_id_is_free_once_it_is_deleted),
 	};
 
