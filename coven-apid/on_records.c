@@ -6,7 +6,7 @@ static void
 archive(struct request *r, bool archive)
 {
 	struct msg_session_archive m = { .tag = r->tag, .id = r->id,
-	    .archive = archive };
+	    .actor = request_actor(r), .archive = archive };
 
 	ask(r, MSG_SESSION_ARCHIVE, &m, -1, answer_record);
 }
@@ -47,7 +47,8 @@ on_deleted(struct request *r, const struct msg_reply *reply,
 void
 on_delete(struct request *r)
 {
-	struct msg_session_delete m = { .tag = r->tag, .id = r->id };
+	struct msg_session_delete m = { .tag = r->tag, .id = r->id,
+	    .actor = request_actor(r) };
 
 	ask(r, MSG_SESSION_DELETE, &m, -1, on_deleted);
 }

@@ -16,6 +16,16 @@ find_ended(struct stored *s, struct job *j, struct store_session *out)
 	return 0;
 }
 
+static int
+audit(struct stored *s, enum audit_verb verb, const struct job *j,
+    enum session_status status)
+{
+	struct audit_entry e = { .verb = verb, .session = j->id,
+	    .actor = j->actor, .detail = session_status_name(status) };
+
+	return store_audit(s->store, &e);
+}
+
 int
 archive_apply(struct stored *s, struct job *j)
 {
@@ -26,8 +36,8 @@ archive_apply(struct stored *s, struct job *j)
 		return r;
 	r = store_archive(s->store, old.key, j->archive, j->time_ns);
 	if (r == 0)
-		r = store_audit(s->store, j->archive ? AUDIT_ARCHIVE :
-		    AUDIT_SUMMON, j->id, session_status_name(old.status));
+		r = audit(s, j->archive ? AUDIT_ARCHIVE : AUDIT_SUMMON, j,
+		    old.status);
 	return r;
 }
 
@@ -43,8 +53,7 @@ delete_apply(struct stored *s, struct job *j)
 		return r;
 	r = store_hide(s->store, old.key);
 	if (r == 0)
-		r = store_audit(s->store, AUDIT_DELETE, j->id,
-		    session_status_name(old.status));
+		r = audit(s, AUDIT_DELETE, j, old.status);
 	for (i = 0; i < 2 && r == 0 && more; i++)
 		r = store_purge(s->store, &more);
 	return r;

@@ -168,7 +168,7 @@ a_deleted_one_is_gone_with_its_events(void **state)
 	assert_int_equal(number("SELECT count(*) FROM sessions"), 0);
 	assert_int_equal(number("SELECT count(*) FROM runs"), 0);
 	assert_int_equal(number("SELECT count(*) FROM audit"
-	    " WHERE verb = 'delete'"), 1);
+	    " WHERE verb = 'session.delete'"), 1);
 	/* What comes next has a number that never was. */
 	whole_session(OUT("b"));
 	assert_int_equal(number("SELECT min(seq) FROM events"), 3);
