@@ -10,6 +10,7 @@ libapid_a_SOURCES = \
 	coven-apid/head.c coven-apid/head.h \
 	coven-apid/http.c coven-apid/http.h \
 	coven-apid/json.c coven-apid/json.h \
+	coven-apid/note.c coven-apid/note.h \
 	coven-apid/on_events.c \
 	coven-apid/on_external.c \
 	coven-apid/on_health.c \

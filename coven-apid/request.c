@@ -99,6 +99,25 @@ static const struct {
 	[API_INTERNAL] = { 500, true, "internal_error" },
 };
 
+const char *
+request_actor(struct request *r)
+{
+	struct ucred peer;
+
+	if (r->actor[0] == '\0' && conn_peer(r->conn, &peer) == 0)
+		actor_format(&peer, r->actor);
+	return r->actor;
+}
+
+void
+request_note(struct request *r, enum audit_verb verb, const char *what)
+{
+	struct ucred peer = { 0 };
+
+	(void)conn_peer(r->conn, &peer);
+	note(r->apid, verb, &peer, "%s", what);
+}
+
 void
 request_free(struct request *r)
 {

@@ -38,7 +38,16 @@ struct request {
 	uint64_t	 after_seq;	/* the last event in body */
 	bool		 limited;	/* the client named a limit */
 	char		*spare;		/* freed with the request */
+	actor_text	 actor;		/* see request_actor */
 };
+
+/* --- who asks ------------------------------------------------------------ */
+
+/* For messages that change something: the record names who asked for it. */
+const char	*request_actor(struct request *);
+/* A refusal for the audit: what, and by which rule, in words of ours. */
+void		 request_note(struct request *, enum audit_verb,
+		    const char *what);
 
 /* --- the query and the body --------------------------------------------- */
 

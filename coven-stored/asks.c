@@ -58,8 +58,8 @@ keep_fields(struct ask *a)
 	KEEP(MSG_SESSION_GET, session_get, m->session_get.id, "");
 	KEEP(MSG_INPUT_CHECK, input_check, m->input_check.id, "");
 	KEEP(MSG_INPUT, input, m->input.id, "");
-	KEEP(MSG_KILL, kill, m->kill.id, "");
-	KEEP(MSG_SIGNAL, signal, m->signal.id, "");
+	KEEP(MSG_KILL, kill, m->kill.id, m->kill.actor);
+	KEEP(MSG_SIGNAL, signal, m->signal.id, m->signal.actor);
 	KEEP(MSG_EVENTS, events, m->events.id, m->events.after_event);
 	KEEP(MSG_CANCEL, cancel, "", "");
 	}
@@ -217,6 +217,7 @@ answer_kill(struct stored *s, struct ask *a)
 {
 	struct msg_run_kill again = { .id = a->id };
 	struct run *run = run_find(s, a->id);
+	struct job *j;
 
 	if (run == NULL || (run->state != RS_STARTING &&
 	    run->state != RS_LIVE) || (run->exited && !run->killing))
@@ -229,7 +230,8 @@ answer_kill(struct stored *s, struct ask *a)
 	run->kills[run->nkills++] = a->asked.tag;
 	if (!run->killing) {
 		run->killing = true;
-		(void)job_new(s, JOB_KILLING, run);
+		j = job_new(s, JOB_KILLING, run);
+		j->actor = mem_strdup(a->text);
 	} else if (!timer_running(&run->kill_timer) &&
 	    run->state == RS_LIVE) {
 		/* The first one timed out. */
@@ -264,6 +266,7 @@ answer_signal(struct stored *s, struct ask *a)
 	}
 	j = job_new(s, JOB_SIGNAL, run);
 	j->asked = a->asked;
+	j->actor = mem_strdup(a->text);
 	j->signo = signo;
 	return false;
 }

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "common/buf.h"
 #include "common/mem.h"
 #include "coven-stored/migrate.h"
 
@@ -14,7 +15,7 @@
  * whose title may be megabytes.
  *
  * status repeats the names of enum session_status so that the file explains
- * and defends itself.  audit gets a digest column when chains are built.
+ * and defends itself.
  */
 static const char schema_1[] =
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
@@ -76,18 +77,34 @@ static const char schema_1[] =
 
     "INSERT INTO meta (name, value) VALUES ('seq', 0);";
 
+/*
+ * The audit becomes a chain.  Records that are there already are chained as
+ * soon as the file is open (store_audit.c); only they may be touched, once.
+ */
+static const char schema_3[] =
+    "ALTER TABLE audit ADD COLUMN actor TEXT;"
+    "ALTER TABLE audit ADD COLUMN digest BLOB;"
+    "DROP TRIGGER audit_kept_u;"
+    "CREATE TRIGGER audit_kept_u BEFORE UPDATE ON audit"
+    " WHEN OLD.digest IS NOT NULL BEGIN"
+    " SELECT raise(ABORT, 'audit is append-only'); END;"
+    "CREATE INDEX audit_config ON audit (n)"
+    " WHERE verb IN ('config.read', 'config.change');"
+    "INSERT INTO meta (name, value) VALUES ('audit_unchained', 1);";
+
 /* Step i brings version i to i + 1. */
-static const char *const steps[STORE_SCHEMA] = { schema_1 };
+static const char *const steps[STORE_SCHEMA] = { schema_1,
+    "SELECT 1;", schema_3 };
 
 static int
 run_step(struct db *db, int64_t from, char *why, size_t whylen)
 {
-	char script[sizeof(schema_1) + 256];
+	autobuf struct buf script = { 0 };
 
-	(void)snprintf(script, sizeof(script), "BEGIN EXCLUSIVE; %s"
+	(void)buf_addf(&script, "BEGIN EXCLUSIVE; %s"
 	    " PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
 	    steps[from], STORE_APPLICATION_ID, (int)from + 1);
-	return db_script(db, script, why, whylen);
+	return db_script(db, buf_head(&script), why, whylen);
 }
 
 int

@@ -95,6 +95,7 @@ on_launch(struct chan *c, const union msg_any *msg, int *fd)
 		return 0;
 	}
 	run->launch = asked;
+	run->actor = mem_strdup(msg->launch.actor);
 	if (draft_row(run, &any.run_spec) < 0)
 		fatal("launch %s: the record cannot be encoded", id);
 	SHA256Init(&sha);
@@ -139,6 +140,7 @@ on_external(struct chan *c, const union msg_any *msg, int *fd)
 	j = job_new(s, JOB_EXTERNAL, NULL);
 	j->asked = (struct asked){ true, msg->external.tag };
 	j->id = mem_strdup(e->id);
+	j->actor = mem_strdup(msg->external.actor);
 	job_give(s, j, &row.data, row.len);
 	row = (struct buf){ 0 };
 	if (s->writer.bytes > LIMIT_STORE_BATCH)
@@ -155,6 +157,7 @@ on_complete(struct chan *c, const union msg_any *msg, int *fd)
 	(void)fd;
 	j->asked = (struct asked){ true, m->tag };
 	j->id = mem_strdup(m->id);
+	j->actor = mem_strdup(m->actor);
 	j->has_code = m->has_code != 0;
 	j->exit_code = m->exit_code;
 	return 0;
@@ -165,7 +168,7 @@ on_complete(struct chan *c, const union msg_any *msg, int *fd)
 /* Hand the bytes to the runner; the answer comes with RUN_INPUT_REPLY. */
 static int
 forward(struct run *run, const struct msg_input_spec *spec,
-    const struct asked *asked)
+    const struct msg_input *input)
 {
 	struct stored *s = run->stored;
 	struct msg_run_input m = { .tag = ++s->serial, .eof = spec->eof };
@@ -180,7 +183,8 @@ forward(struct run *run, const struct msg_input_spec *spec,
 		return r;
 	in = mem_zalloc(1, sizeof(*in));
 	in->serial = m.tag;
-	in->asked = *asked;
+	in->asked = (struct asked){ true, input->tag };
+	in->actor = mem_strdup(input->actor);
 	in->payload = mem_dup(spec->payload.p, spec->payload.len);
 	in->len = spec->payload.len;
 	in->weight = spec->payload.len + spec->data.len;
@@ -218,7 +222,7 @@ on_input(struct chan *c, const union msg_any *msg, int *fd)
 		stored_reply(s, &asked, STORE_INPUT_FULL, NULL);
 		return 0;
 	}
-	r = forward(run, spec, &asked);
+	r = forward(run, spec, &msg->input);
 	if (r < 0)
 		stored_reply(s, &asked, r == -EPIPE ? STORE_NOT_LIVE :
 		    STORE_ERROR, "the runner cannot be reached");
@@ -256,4 +260,5 @@ chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_SIGNAL] = on_signal,
 	[MSG_EVENTS] = on_events,
 	[MSG_CANCEL] = on_cancel,
+	[MSG_AUDIT_NOTE] = on_audit_note,
 };

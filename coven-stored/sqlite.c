@@ -321,6 +321,15 @@ db_text(const struct db_row *row, int column, size_t *len)
 	return s != NULL ? s : "";
 }
 
+const void *
+db_blob(const struct db_row *row, int column, size_t len)
+{
+	const void *p = sqlite3_column_blob(row_stmt(row), column);
+
+	return (size_t)sqlite3_column_bytes(row_stmt(row), column) == len ?
+	    p : NULL;
+}
+
 int
 db_is_null(const struct db_row *row, int column)
 {

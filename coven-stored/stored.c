@@ -121,8 +121,9 @@ stored_apid_ended(struct chan *c, int why)
 		TAILQ_FOREACH(in, &run->inputs, link)
 			forget(&in->asked);
 	}
-	(void)job_audit(s, AUDIT_CHILD_DEATH, NULL, "apid: %s",
-	    why == CHAN_BAD ? c->blame : "its channel ended");
+	/* That it died, if it did, is the monitor's to say. */
+	if (why == CHAN_BAD)
+		notef(s, AUDIT_CHILD_LIE, NULL, "apid: %s", c->blame);
 }
 
 /* --- the turn and the end --- */

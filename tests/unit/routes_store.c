@@ -309,6 +309,18 @@ on_cancel(struct chan *c, const union msg_any *msg, int *fd)
 	return 0;
 }
 
+static int
+on_audit_note(struct chan *c, const union msg_any *msg, int *fd)
+{
+	(void)c;
+	(void)fd;
+	if (*msg->audit_note.detail == '\0' ||
+	    strncmp(msg->audit_note.actor, "uid ", 4) != 0)
+		fatal("a note of nothing or nobody");
+	sh->notes++;
+	return 0;
+}
+
 static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_LAUNCH] = on_launch,
 	[MSG_EXTERNAL] = on_external,
@@ -321,6 +333,7 @@ static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_SIGNAL] = on_signal,
 	[MSG_EVENTS] = on_events,
 	[MSG_CANCEL] = on_cancel,
+	[MSG_AUDIT_NOTE] = on_audit_note,
 };
 
 /* --- the monitor -------------------------------------------------------- */
