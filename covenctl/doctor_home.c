@@ -151,7 +151,8 @@ check_daemon(struct doctor *d)
 		    m->version);
 		return;
 	}
-	if (d->home == HOME_OK && !d->untrusted && home_lock_held(&d->ctl->home)) {
+	if (d->home == HOME_OK && !d->untrusted &&
+	    home_lock_held(&d->ctl->home)) {
 		holder = home_lock_holder(&d->ctl->home);
 		if (holder != 0)
 			(void)snprintf(hint, sizeof(hint),

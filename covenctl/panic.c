@@ -197,7 +197,8 @@ wait_empty(const struct panic *p, int dir)
 static unsigned
 count_live(int dir)
 {
-	autoclose int at = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int at = openat(dir, ".", O_RDONLY | O_DIRECTORY |
+	    O_CLOEXEC);
 	DIR *d = at != -1 ? fdopendir(at) : NULL;
 	struct dirent *e;
 	unsigned n = 0;
@@ -269,7 +270,7 @@ by_cgroup(struct panic *p, const struct home *home)
 	(void)nftw(mount, take_folder, 32, FTW_PHYS | FTW_MOUNT);
 }
 
-/* --- the verb ------------------------------------------------------------------ */
+/* --- the verb --------------------------------------------------------------- */
 
 static int
 report(struct ctl *ctl, const struct panic *p)
