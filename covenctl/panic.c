@@ -168,7 +168,7 @@ by_children(struct panic *p)
 	free(fds);
 }
 
-/* --- by their cgroup -------------------------------------------------------- */
+/* --- by their cgroup ---------------------------------------------------- */
 
 static struct {
 	const char	*name;
@@ -270,7 +270,7 @@ by_cgroup(struct panic *p, const struct home *home)
 	(void)nftw(mount, take_folder, 32, FTW_PHYS | FTW_MOUNT);
 }
 
-/* --- the verb --------------------------------------------------------------- */
+/* --- the verb ----------------------------------------------------------- */
 
 static int
 report(struct ctl *ctl, const struct panic *p)
