@@ -16,6 +16,7 @@ libapid_a_SOURCES = \
 	coven-apid/on_health.c \
 	coven-apid/on_input.c \
 	coven-apid/on_launch.c \
+	coven-apid/on_records.c \
 	coven-apid/on_sessions.c \
 	coven-apid/on_stop.c \
 	coven-apid/record.c \

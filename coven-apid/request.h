@@ -74,6 +74,7 @@ enum api_error {
 	API_FORBIDDEN,
 	API_SESSION_NOT_FOUND,
 	API_SESSION_NOT_LIVE,
+	API_SESSION_LIVE,
 	API_INPUT_TOO_LARGE,
 	API_EVENTS_TOO_LARGE,
 	API_PAYLOAD_TOO_LARGE,
@@ -147,6 +148,7 @@ typedef void	handler_fn(struct request *);
 handler_fn	on_health, on_api_version, on_capabilities, on_actions;
 handler_fn	on_familiars;
 handler_fn	on_sessions, on_session, on_external, on_complete;
+handler_fn	on_archive, on_summon, on_delete;
 handler_fn	on_launch;
 handler_fn	on_input, on_kill, on_signal;
 handler_fn	on_events, on_session_events, on_log;

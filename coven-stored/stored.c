@@ -176,6 +176,7 @@ stored_init(struct stored *s, struct loop *l, struct chan *control,
 	if (r < 0)
 		return r;
 	writer_init(s);
+	upkeep_init(s);
 	loop_on_batch(l, on_batch, s);
 	return 0;
 }
@@ -193,6 +194,7 @@ stored_fini(struct stored *s)
 	}
 	runs_free(s);
 	timer_stop(s->loop, &s->writer.retry);
+	timer_stop(s->loop, &s->upkeep.timer);
 	timer_stop(s->loop, &s->stop_timer);
 	loop_on_batch(s->loop, NULL, NULL);
 	reserve_close(&s->writer.reserve);

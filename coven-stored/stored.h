@@ -133,6 +133,8 @@ enum job_kind {
 	JOB_RECORD,		/* a launch's row */
 	JOB_EXTERNAL,
 	JOB_COMPLETE,
+	JOB_ARCHIVE,
+	JOB_DELETE,
 	JOB_EVENT,
 	JOB_INPUT,
 	JOB_SIGNAL,
@@ -159,6 +161,7 @@ struct job {
 	uint32_t		 signo;
 	bool			 failed;
 	bool			 drop;		/* JOB_FAILED: never started */
+	bool			 archive;	/* or summon */
 	bool			 chosen;	/* writer.c: in this commit */
 	char			*id;		/* owned, or NULL */
 	char			*text;		/* owned, or NULL */
@@ -225,6 +228,28 @@ void	writer_init(struct stored *);
 bool	writer_run(struct stored *);
 bool	writer_idle(const struct stored *);
 
+/* JOB_ARCHIVE and JOB_DELETE (records.c). */
+int	archive_apply(struct stored *, struct job *);
+int	delete_apply(struct stored *, struct job *);
+void	delete_done(struct stored *, struct job *);
+
+/* --- upkeep: work of the store's own, in pieces, when nobody waits --- */
+
+enum upkeep_task {
+	UPKEEP_PURGE,		/* what deleted sessions leave */
+	UPKEEP__COUNT
+};
+
+struct upkeep {
+	struct timer	 timer;
+	bool		 due[UPKEEP__COUNT];
+	unsigned	 next;		/* whose turn it is */
+};
+
+void	upkeep_init(struct stored *);
+/* There is work for it. */
+void	upkeep_wake(struct stored *, enum upkeep_task);
+
 /* --- asks: what reads --- */
 
 TAILQ_HEAD(ask_list, ask);
@@ -256,6 +281,7 @@ struct stored {
 	struct chan		 apid;
 	struct store		*store;
 	struct writer		 writer;
+	struct upkeep		 upkeep;
 	struct run_tree		 runs;
 	size_t			 nruns, nlaunches, record_bytes;
 	struct ask_list		 asks;
