@@ -122,6 +122,12 @@ static const struct verb verbs[] = {
 	    "Its events and output go with it, and nothing brings them back. "
 	    "A session that runs is refused: kill it first.  On a terminal "
 	    "it asks first; elsewhere --yes must be given." },
+	{ "panic", "", "kill every session, without the daemon", verb_panic,
+	    0, 0, 0, VERB_HOME, NULL,
+	    "For when the daemon hangs or cannot be reached: asks nobody, "
+	    "kills the sessions' cgroup where there is one, else the inits "
+	    "that are the daemon's children, and returns when all are gone. "
+	    "The daemon goes on and records how each of them ended." },
 	{ "token rotate", "", "exchange the session token",
 	    verb_token_rotate, 0, 0, 0, VERB_HOME, NULL,
 	    "In token mode each request carries the token that lies in the "
