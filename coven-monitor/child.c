@@ -156,6 +156,7 @@ on_pidfd(struct source *s, uint32_t events)
 	    chan_wait(&c->control, 0) == 0)
 		;
 	log_end(c);
+	note_death(c);
 	timer_stop(c->monitor->loop, &c->linger);
 	loop_del(c->monitor->loop, &c->pidfd);
 	mem_close(&c->pidfd.fd);

@@ -18,19 +18,6 @@ static const char *const kind_names[EVENT_KIND__COUNT] = {
 	[EVENT_EXIT] = "exit",
 };
 
-static const char *const verb_names[AUDIT_VERB__COUNT] = {
-	[AUDIT_START] = "start",
-	[AUDIT_STOP] = "stop",
-	[AUDIT_LAUNCH] = "launch",
-	[AUDIT_REFUSAL] = "refusal",
-	[AUDIT_INPUT] = "input",
-	[AUDIT_SIGNAL] = "signal",
-	[AUDIT_KILL] = "kill",
-	[AUDIT_END] = "end",
-	[AUDIT_CHILD_DEATH] = "child_death",
-	[AUDIT_EXTERNAL] = "external",
-};
-
 const char *
 event_kind_name(enum event_kind kind)
 {
@@ -91,6 +78,47 @@ store_events(struct store *s, int64_t key, uint64_t after, uint32_t limit,
 	    (int64_t)after, limit != 0 ? (int64_t)limit : (int64_t)-1);
 }
 
+static int
+on_one(void *ctx, const struct db_row *row)
+{
+	uint64_t *n = ctx;
+
+	*n = (uint64_t)db_int(row, 0);
+	return 1;
+}
+
+int
+store_last_event(struct store *s, int64_t key, uint64_t *seq)
+{
+	*seq = 0;
+	return db_query(s->db, SQL_EVENT_LAST_OF, on_one, seq, "i", key);
+}
+
+int
+store_oldest_event(struct store *s, uint64_t *time_ns)
+{
+	*time_ns = 0;
+	return db_query(s->db, SQL_EVENT_OLDEST, on_one, time_ns, "");
+}
+
+int
+store_drop_events(struct store *s, int64_t key)
+{
+	return db_run(s->db, SQL_EVENT_DROP, "i", key);
+}
+
+int
+store_prune_events(struct store *s, uint64_t before_ns, uint32_t max,
+    uint32_t *dropped)
+{
+	int r = db_run(s->db, SQL_EVENT_PRUNE, "ii", (int64_t)before_ns,
+	    (int64_t)max);
+
+	if (r == 0)
+		*dropped = (uint32_t)db_changes(s->db);
+	return r;
+}
+
 /* --- ids --- */
 
 void
@@ -132,14 +160,4 @@ store_event_seq(const struct store *s, const char *id, uint64_t *seq)
 		return STORE_NOT_FOUND;
 	*seq = got;
 	return 0;
-}
-
-/* --- audit --- */
-
-int
-store_audit(struct store *s, enum audit_verb verb, const char *id,
-    const char *detail)
-{
-	return db_run(s->db, SQL_AUDIT_ADD, "isss", (int64_t)clock_wall_ns(),
-	    verb_names[verb], id, detail);
 }

@@ -421,6 +421,80 @@ event_ids_prove_themselves(void **state)
 	assert_int_equal(store_event_seq(st, "", &seq), STORE_NOT_FOUND);
 }
 
+/* --- what removes events --- */
+
+static void
+add_at(int64_t key, uint64_t time_ns)
+{
+	struct store_event e = { .kind = EVENT_OUTPUT, .payload = "{}",
+	    .len = 2, .time_ns = time_ns };
+
+	assert_int_equal(store_begin(st), 0);
+	assert_int_equal(store_add_event(st, key, &e), 0);
+	assert_int_equal(store_commit(st), 0);
+}
+
+static void
+dropped_events_are_gone_and_numbers_go_on(void **state)
+{
+	int64_t a = add_session("a", "2026", false);
+	int64_t b = add_session("b", "2026", false);
+	struct expect x = { .next = 2, .step = 2 };
+	uint64_t seq;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 10; i++)
+		add_event(i % 2 == 0 ? a : b, "{\"data\":\"x\"}");
+	assert_int_equal(store_last_event(st, a, &seq), 0);
+	assert_int_equal(seq, 9);
+	assert_int_equal(store_begin(st), 0);
+	assert_int_equal(store_drop_events(st, a), 0);
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(store_last_event(st, a, &seq), 0);
+	assert_int_equal(seq, 0);
+	assert_int_equal(store_events(st, a, 0, 0, expect_seq, &x), 0);
+	assert_int_equal(x.count, 0);
+	reopen();
+	assert_int_equal(store_events(st, b, 0, 0, expect_seq, &x), 0);
+	assert_int_equal(x.count, 5);
+	add_event(a, "{}");
+	assert_int_equal(store_last_event(st, a, &seq), 0);
+	assert_int_equal(seq, 11);
+}
+
+static void
+old_events_are_pruned_a_few_at_a_time(void **state)
+{
+	int64_t a = add_session("a", "2026", false);
+	int64_t b = add_session("b", "2026", false);
+	struct expect x = { .next = 9, .step = 2 };
+	uint32_t gone, sum = 0, turns = 0;
+	uint64_t ns;
+	int i;
+
+	(void)state;
+	assert_int_equal(store_oldest_event(st, &ns), 0);
+	assert_int_equal(ns, 0);
+	for (i = 0; i < 20; i++)
+		add_at(i % 2 == 0 ? a : b, 1000 + (uint64_t)i);
+	assert_int_equal(store_oldest_event(st, &ns), 0);
+	assert_int_equal(ns, 1000);
+	do {
+		assert_int_equal(store_begin(st), 0);
+		assert_int_equal(store_prune_events(st, 1008, 3, &gone), 0);
+		assert_int_equal(store_commit(st), 0);
+		sum += gone;
+		turns++;
+	} while (gone != 0);
+	assert_int_equal(sum, 8);
+	assert_true(turns > 1);
+	assert_int_equal(store_oldest_event(st, &ns), 0);
+	assert_int_equal(ns, 1008);
+	assert_int_equal(store_events(st, a, 0, 0, expect_seq, &x), 0);
+	assert_int_equal(x.count, 6);
+}
+
 #define CASE(f)	cmocka_unit_test_setup_teardown(f, store_setup, \
 	store_teardown)
 
@@ -441,6 +515,8 @@ main(void)
 		CASE(last_n_only_rises),
 		CASE(a_held_exit_comes_when_released),
 		CASE(event_ids_prove_themselves),
+		CASE(dropped_events_are_gone_and_numbers_go_on),
+		CASE(old_events_are_pruned_a_few_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
