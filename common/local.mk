@@ -4,6 +4,7 @@ libcommon_a_SOURCES = \
 	common/audit.c common/audit.def common/audit.h \
 	common/base64.c common/base64.h \
 	common/buf.c common/buf.h \
+	common/cgroup2.c common/cgroup2.h \
 	common/chan.c common/chan.h \
 	common/clock.c common/clock.h \
 	common/conf.c common/conf.h common/conf.def common/conf_dump.c \

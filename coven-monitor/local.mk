@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libmonitor.a
 libmonitor_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(CAPNG_CFLAGS)
 libmonitor_a_SOURCES = \
+	coven-monitor/cgroup.c coven-monitor/cgroup.h \
 	coven-monitor/child.c coven-monitor/child.h \
 	coven-monitor/conf_load.c coven-monitor/conf_load.h \
 	coven-monitor/confine.c coven-monitor/confine.h \

@@ -6,6 +6,7 @@
 
 #include "common/conf.h"
 #include "common/digest.h"
+#include "coven-monitor/cgroup.h"
 #include "coven-monitor/child.h"
 #include "coven-monitor/harness_table.h"
 #include "coven-monitor/home.h"
@@ -25,6 +26,7 @@ struct monitor {
 	struct conf		 conf;
 	struct buf		 conf_seen;	/* files and their digests */
 	struct uids		 uids;
+	struct cgroup		 cgroup;	/* of every session's init */
 	struct harness_table	 harnesses;
 	int			 programs[ROLE__COUNT];	/* O_PATH */
 	uint8_t			 table_digest[DIGEST_LEN];

@@ -90,6 +90,7 @@ it_tests = \
 	tests/it/home_refusals.sh \
 	tests/it/kill_tree.sh \
 	tests/it/records.sh \
+	tests/it/panic.sh \
 	tests/it/recovery.sh \
 	tests/it/roles_confined.sh \
 	tests/it/sandbox_ordinary_owner.sh \
