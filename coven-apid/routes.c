@@ -55,6 +55,7 @@ static const struct route routes[] = {
 	{ "POST", SESSION, "/complete", on_complete, OWNER, CHANGES },
 	{ "POST", SESSION, "/input", on_input, INPUT, CHANGES },
 	{ "POST", SESSION, "/kill", on_kill, INPUT, CHANGES },
+	{ "POST", SESSION, "/resize", on_resize, INPUT, CHANGES },
 	{ "POST", SESSION, "/signal", on_signal, INPUT, CHANGES },
 	{ "POST", SESSION, "/summon", on_summon, OWNER, CHANGES },
 	{ "DELETE", SESSION, "", on_delete, OWNER, CHANGES },

@@ -13,6 +13,7 @@ libstored_a_SOURCES = \
 	coven-stored/page.c coven-stored/page.h \
 	coven-stored/records.c \
 	coven-stored/reserve.c coven-stored/reserve.h \
+	coven-stored/resize.c \
 	coven-stored/run.c \
 	coven-stored/sql.def \
 	coven-stored/sqlite.c coven-stored/sqlite.h \
