@@ -6,6 +6,7 @@
 
 #include "common/conf.h"
 #include "common/digest.h"
+#include "coven-monitor/cgroup.h"
 #include "coven-monitor/child.h"
 #include "coven-monitor/harness_table.h"
 #include "coven-monitor/heads.h"
@@ -14,6 +15,7 @@
 #include "coven-monitor/owner.h"
 #include "coven-monitor/ran.h"
 #include "coven-monitor/sock.h"
+#include "coven-monitor/token.h"
 #include "coven-monitor/uids.h"
 
 struct session;
@@ -23,9 +25,11 @@ struct monitor {
 	struct owner		 owner;
 	struct home		 home;
 	struct sock		 sock;
+	struct tokens		 tokens;
 	struct conf		 conf;
 	struct buf		 conf_seen;	/* files and their digests */
 	struct uids		 uids;
+	struct cgroup		 cgroup;	/* of every session's init */
 	struct harness_table	 harnesses;
 	int			 programs[ROLE__COUNT];	/* O_PATH */
 	uint8_t			 table_digest[DIGEST_LEN];

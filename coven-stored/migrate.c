@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "common/buf.h"
-#include "common/mem.h"
 #include "coven-stored/migrate.h"
 
 /*
@@ -78,6 +77,51 @@ static const char schema_1[] =
     "INSERT INTO meta (name, value) VALUES ('seq', 0);";
 
 /*
+ * Records: archived, deleted, listed by what they are, searched, imported.
+ *
+ * A hidden session is one that clients do not see: it is being deleted (1) or
+ * imported (2), and either takes many small transactions.
+ *
+ * What is searched has its words in search and its text in search_docs, whose
+ * key is the session's times 1024, plus a number: so the session of a hit is
+ * known without looking at a row.  0 is the title.  What goes is told to the
+ * index first, by a statement and not by a trigger: with trusted_schema off a
+ * trigger may not speak to a virtual table.
+ *
+ * old_events says of events of an earlier daemon what ours do not need: the
+ * id that they were given then, and a kind that is none of ours.
+ */
+static const char schema_2[] =
+    "ALTER TABLE sessions ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0"
+    " CHECK (hidden IN (0, 1, 2));"
+    "DROP INDEX sessions_by_age;"
+    "CREATE INDEX sessions_listed ON sessions"
+    " (created_at, id, status, harness, archived_at) WHERE hidden = 0;"
+    "CREATE INDEX sessions_hidden ON sessions (hidden, key)"
+    " WHERE hidden > 0;"
+    "ALTER TABLE runs ADD COLUMN output_bytes INTEGER NOT NULL DEFAULT 0;"
+
+    "CREATE TABLE search_docs ("
+    " doc INTEGER PRIMARY KEY,"
+    " first_seq INTEGER NOT NULL,"
+    " last_seq INTEGER NOT NULL,"
+    " body TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX search_docs_by_seq ON search_docs (last_seq);"
+    "CREATE VIRTUAL TABLE search USING fts5 (body, content='search_docs',"
+    " content_rowid='doc', detail='none', columnsize=0,"
+    " tokenize='unicode61 remove_diacritics 2');"
+
+    "CREATE TABLE old_events ("
+    " seq INTEGER PRIMARY KEY,"
+    " session INTEGER NOT NULL REFERENCES sessions (key)"
+    "  ON DELETE CASCADE,"
+    " id TEXT NOT NULL UNIQUE,"
+    " kind TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX old_events_by_session ON old_events (session);";
+
+/*
  * The audit becomes a chain.  Records that are there already are chained as
  * soon as the file is open (store_audit.c); only they may be touched, once.
  */
@@ -94,7 +138,7 @@ static const char schema_3[] =
 
 /* Step i brings version i to i + 1. */
 static const char *const steps[STORE_SCHEMA] = { schema_1,
-    "SELECT 1;", schema_3 };
+    schema_2, schema_3 };
 
 static int
 run_step(struct db *db, int64_t from, char *why, size_t whylen)

@@ -163,6 +163,25 @@ on_complete(struct chan *c, const union msg_any *msg, int *fd)
 	return 0;
 }
 
+/* --- what has ended --- */
+
+static int
+on_session_archive(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_session_archive *m = &msg->session_archive;
+	struct job *j;
+
+	(void)fd;
+	if (m->archive > 1)
+		return chan_blame(c, "neither archive nor summon");
+	j = job_new(c->ctx, JOB_ARCHIVE, NULL);
+	j->asked = (struct asked){ true, m->tag };
+	j->id = mem_strdup(m->id);
+	j->actor = mem_strdup(m->actor);
+	j->archive = m->archive != 0;
+	return 0;
+}
+
 /* --- input --- */
 
 /* Hand the bytes to the runner; the answer comes with RUN_INPUT_REPLY. */
@@ -242,6 +261,7 @@ fn(struct chan *c, const union msg_any *msg, int *fd)			\
 
 LATER(on_session_list, MSG_SESSION_LIST)
 LATER(on_session_get, MSG_SESSION_GET)
+LATER(on_session_delete, MSG_SESSION_DELETE)
 LATER(on_input_check, MSG_INPUT_CHECK)
 LATER(on_kill, MSG_KILL)
 LATER(on_signal, MSG_SIGNAL)
@@ -254,10 +274,13 @@ chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_COMPLETE] = on_complete,
 	[MSG_SESSION_LIST] = on_session_list,
 	[MSG_SESSION_GET] = on_session_get,
+	[MSG_SESSION_ARCHIVE] = on_session_archive,
+	[MSG_SESSION_DELETE] = on_session_delete,
 	[MSG_INPUT_CHECK] = on_input_check,
 	[MSG_INPUT] = on_input,
 	[MSG_KILL] = on_kill,
 	[MSG_SIGNAL] = on_signal,
+	[MSG_RESIZE] = on_resize,
 	[MSG_EVENTS] = on_events,
 	[MSG_CANCEL] = on_cancel,
 	[MSG_AUDIT_NOTE] = on_audit_note,

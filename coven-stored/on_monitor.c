@@ -161,6 +161,8 @@ on_serve(struct chan *c, const union msg_any *msg, int *fd)
 	done.expired = rec.expired;
 	stored_tell(s, MSG_RECOVERED, &done, -1);
 	serve_runs(s);
+	/* What an earlier life did not finish. */
+	upkeep_wake(s, UPKEEP_PURGE);
 	return 0;
 }
 

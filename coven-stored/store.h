@@ -88,6 +88,20 @@ int	 store_end(struct store *, int64_t key, const struct store_end *);
 /* Ends an external session, also again. */
 int	 store_complete(struct store *, int64_t key, const struct store_end *);
 
+/*
+ * Sets archived_at, or clears it; a second time changes nothing.  The caller
+ * knows that it has ended.
+ */
+int	 store_archive(struct store *, int64_t key, bool archive,
+	    uint64_t time_ns);
+/*
+ * Delete a session that has ended: nobody sees it from now on.  What it holds
+ * goes with store_purge, a bounded number of rows a call, until *more is
+ * false.
+ */
+int	 store_hide(struct store *, int64_t key);
+int	 store_purge(struct store *, bool *more);
+
 /* The kill was asked for: recovery and a late end find it. */
 int	 store_mark_killing(struct store *, int64_t key);
 /* Keep the payload of an exit event until the kill is recorded ... */

@@ -10,6 +10,9 @@
 
 struct db;
 
+/* Documents of one session; its key times this is the first (migrate.c). */
+#define STORE_DOCS	INT64_C(1024)
+
 /* Where the audit trail has got to. */
 struct chain {
 	uint64_t	n;		/* of the last record */

@@ -120,6 +120,7 @@ stored_apid_ended(struct chan *c, int why)
 		run->nkills = 0;
 		TAILQ_FOREACH(in, &run->inputs, link)
 			forget(&in->asked);
+		run_forget_resizes(run);
 	}
 	/* That it died, if it did, is the monitor's to say. */
 	if (why == CHAN_BAD)
@@ -180,6 +181,7 @@ stored_init(struct stored *s, struct loop *l, struct chan *control,
 	if (r < 0)
 		return r;
 	writer_init(s);
+	upkeep_init(s);
 	loop_on_batch(l, on_batch, s);
 	return 0;
 }
@@ -197,6 +199,7 @@ stored_fini(struct stored *s)
 	}
 	runs_free(s);
 	timer_stop(s->loop, &s->writer.retry);
+	timer_stop(s->loop, &s->upkeep.timer);
 	timer_stop(s->loop, &s->stop_timer);
 	heads_fini(s);
 	loop_on_batch(s->loop, NULL, NULL);

@@ -57,6 +57,13 @@ struct input {
 	size_t			 len, weight;
 };
 
+/* A new size on its way to a payload's terminal. */
+struct resize {
+	TAILQ_ENTRY(resize)	 link;
+	uint64_t		 serial;	/* the runner's tag */
+	struct asked		 asked;
+};
+
 struct run {
 	RB_ENTRY(run)	 tree;		/* stored.runs, by id */
 	struct stored	*stored;
@@ -94,6 +101,9 @@ struct run {
 	TAILQ_HEAD(, input) inputs;
 	unsigned	 ninputs;
 	size_t		 input_bytes;
+
+	TAILQ_HEAD(, resize) resizes;
+	unsigned	 nresizes;
 };
 
 RB_HEAD(run_tree, run);
@@ -120,6 +130,10 @@ void		 run_ack(struct run *);
 /* Answer every kill that waits. */
 void		 run_answer_kills(struct run *, enum store_code);
 void		 run_input_free(struct run *, struct input *);
+/* Nobody will answer the resizes that wait; or their asker has gone. */
+void		 run_drop_resizes(struct run *);
+void		 run_forget_resizes(struct run *);
+chan_handler	 on_resize, on_run_resize_reply;
 /* Its end is on record: its processes must follow. */
 void		 run_expect_gone(struct run *);
 /* Forget the run when nothing needs it any more. */
@@ -134,6 +148,8 @@ enum job_kind {
 	JOB_RECORD,		/* a launch's row */
 	JOB_EXTERNAL,
 	JOB_COMPLETE,
+	JOB_ARCHIVE,
+	JOB_DELETE,
 	JOB_EVENT,
 	JOB_INPUT,
 	JOB_SIGNAL,
@@ -160,6 +176,7 @@ struct job {
 	uint32_t		 signo;
 	bool			 failed;
 	bool			 drop;		/* JOB_FAILED: never started */
+	bool			 archive;	/* or summon */
 	bool			 chosen;	/* writer.c: in this commit */
 	char			*id;		/* owned, or NULL */
 	char			*text;		/* owned, or NULL */
@@ -227,6 +244,28 @@ void	writer_init(struct stored *);
 bool	writer_run(struct stored *);
 bool	writer_idle(const struct stored *);
 
+/* JOB_ARCHIVE and JOB_DELETE (records.c). */
+int	archive_apply(struct stored *, struct job *);
+int	delete_apply(struct stored *, struct job *);
+void	delete_done(struct stored *, struct job *);
+
+/* --- upkeep: work of the store's own, in pieces, when nobody waits --- */
+
+enum upkeep_task {
+	UPKEEP_PURGE,		/* what deleted sessions leave */
+	UPKEEP__COUNT
+};
+
+struct upkeep {
+	struct timer	 timer;
+	bool		 due[UPKEEP__COUNT];
+	unsigned	 next;		/* whose turn it is */
+};
+
+void	upkeep_init(struct stored *);
+/* There is work for it. */
+void	upkeep_wake(struct stored *, enum upkeep_task);
+
 /* --- asks: what reads --- */
 
 TAILQ_HEAD(ask_list, ask);
@@ -258,6 +297,7 @@ struct stored {
 	struct chan		 apid;
 	struct store		*store;
 	struct writer		 writer;
+	struct upkeep		 upkeep;
 	struct run_tree		 runs;
 	size_t			 nruns, nlaunches, record_bytes;
 	struct ask_list		 asks;

@@ -237,6 +237,45 @@ on_input(struct chan *c, const union msg_any *msg, int *fd)
 }
 
 static int
+on_archive(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_session_archive *m = &msg->session_archive;
+
+	(void)fd;
+	if (!exists(m->id))
+		return reply_code(c, m->tag, STORE_NOT_FOUND);
+	if (strcmp(m->id, "live") == 0)
+		return reply_code(c, m->tag, STORE_LIVE);
+	return reply_session(c, m->tag, STORE_OK, m->id, m->archive ?
+	    "completed" : "idle", 0);
+}
+
+static int
+on_delete(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_session_delete *m = &msg->session_delete;
+
+	(void)fd;
+	return reply_code(c, m->tag, !exists(m->id) ? STORE_NOT_FOUND :
+	    strcmp(m->id, "live") == 0 ? STORE_LIVE : STORE_OK);
+}
+
+static int
+on_resize(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_resize *m = &msg->resize;
+	uint32_t code = liveness(m->id);
+
+	(void)fd;
+	sh->rows = m->rows;
+	sh->cols = m->cols;
+	/* A wide one is asked of a session without a terminal. */
+	if (code == STORE_OK && m->cols == 999)
+		code = STORE_NO_TERMINAL;
+	return reply_code(c, m->tag, code);
+}
+
+static int
 on_kill(struct chan *c, const union msg_any *msg, int *fd)
 {
 	uint32_t code = liveness(msg->kill.id);
@@ -327,8 +366,11 @@ static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_COMPLETE] = on_complete,
 	[MSG_SESSION_LIST] = on_list,
 	[MSG_SESSION_GET] = on_get,
+	[MSG_SESSION_ARCHIVE] = on_archive,
+	[MSG_SESSION_DELETE] = on_delete,
 	[MSG_INPUT_CHECK] = on_input_check,
 	[MSG_INPUT] = on_input,
+	[MSG_RESIZE] = on_resize,
 	[MSG_KILL] = on_kill,
 	[MSG_SIGNAL] = on_signal,
 	[MSG_EVENTS] = on_events,

@@ -98,7 +98,7 @@ pages_use_the_indexes(void **state)
 		{ "EVENT_PAGE", "SEARCH events USING INDEX events_by_session"
 		    " (session=? AND seq>?)" },
 		{ "SESSION_PAGE", "SEARCH sessions USING INDEX"
-		    " sessions_by_age ((created_at,id)<(?,?))" },
+		    " sessions_listed ((created_at,id)<(?,?))" },
 	};
 	size_t i;
 
