@@ -34,27 +34,30 @@ follow "stream_200_subscribers_1000_events" 200 1000
 # Halfway through, stored is killed.  Nothing is asked of the suite until it
 # serves again, as a client would see from a 503.
 serves() {
-	http GET "/api/v1/sessions/$ID" && [ "$STATUS" = 200 ]
+	http GET "/api/v1/sessions/$1" && [ "$STATUS" = 200 ]
 }
-mkdir -m 777 "$W/pause"
-(
-	wait_for "$LIVENESS" test -e "$W/pause/here" || exit 1
+
+# kill_stored SESSION: when the client waits; then let it go on.
+kill_stored() {
+	local old
+
+	wait_for "$LIVENESS" test -e "$W/pause/here" || return
 	old=$(role_pid stored)
 	kill -KILL "$old"
 	wait_for "$LIVENESS" process_gone "$old"
-	ID=$(cat "$W/session")
-	wait_for "$LIVENESS" serves
+	wait_for "$LIVENESS" serves "$1"
 	rm -f "$W/pause/here"
-) &
-killer=$!
+}
+
+mkdir -m 777 "$W/pause"
 if launch sh -c 'cat >/dev/null'; then
-	printf '%s' "$ID" >"$W/session"
+	kill_stored "$ID" &
 	t "stream_goes_on_after_stored_died" as_owner "$PYTHON" "$SSE" \
 	    "$SOCK" "$ID" 5 40 "$W/pause/here"
+	wait "$!"
 else
 	tap_not_ok "stream_goes_on_after_stored_died" "$W/reply"
 fi
-wait "$killer"
 
 # One that never reads, of a session that prints more than a socket holds.
 LAUNCH_MORE=
