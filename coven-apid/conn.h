@@ -7,10 +7,11 @@
 #ifndef COVEN_APID_CONN_H
 #define COVEN_APID_CONN_H
 
+#include <sys/socket.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "common/limits.h"
 #include "common/loop.h"
@@ -28,8 +29,8 @@ struct server_ops {
 		    const struct http_request *);
 	/* A request that was not answered is going away, with conn_user. */
 	void	(*on_gone)(void *ctx, struct conn *);
-	/* A stream that was blocked can be sent on. */
-	void	(*on_room)(void *ctx, struct conn *);
+	/* Somebody else than the owner connected, and was refused. */
+	void	(*on_refused)(void *ctx, const struct ucred *peer);
 };
 
 struct server_conf {
@@ -47,12 +48,6 @@ int		 server_listen(struct server *, int *fd);
 void		 server_stop(struct server *);
 unsigned	 server_conns(const struct server *);
 unsigned	 server_max_conns(const struct server *);
-/*
- * Count n bytes that are kept for clients but by no connection.  Others may
- * be closed for it.
- */
-void		 server_hold(struct server *, size_t n);
-void		 server_unhold(struct server *, size_t n);
 /* Closes everything. */
 void		 server_free(struct server *);
 
@@ -81,18 +76,6 @@ void	conn_reply_whole(struct conn *, const char *reply, size_t n);
  * the client would not take it at once.
  */
 bool	conn_reply_keep(struct conn *, int status, const char *body, size_t n);
-/*
- * Answer with bytes whose number is not known yet, head included.  The
- * request stays: on_room and on_gone are called for it, until it is closed.
- */
-void	conn_stream_start(struct conn *);
-/*
- * How much of it went, or -errno.  When it is less than all, on_room follows;
- * a client that takes nothing for LIMIT_HTTP_REPLY_MS is closed.
- */
-ssize_t	conn_stream_send(struct conn *, const void *, size_t);
-/* All is sent: close so that the client reads it to its end. */
-void	conn_stream_end(struct conn *);
 /* Close without a word. */
 void	conn_close(struct conn *);
 
@@ -100,6 +83,8 @@ void	conn_close(struct conn *);
 void	conn_format_reply(struct buf *out, int status, const char *body,
 	    size_t n);
 
+/* Who connected; -errno when that cannot be told. */
+int	conn_peer(const struct conn *, struct ucred *);
 /*
  * A pidfd of the process that connected; -ENOPROTOOPT when the kernel has no
  * such thing; another -errno when the process cannot be named any more.

@@ -1,7 +1,7 @@
 # what coven-apid builds
 
 noinst_LIBRARIES += libapid.a
-libapid_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(JSONC_CFLAGS) $(LLHTTP_CFLAGS)
+libapid_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) $(LLHTTP_CFLAGS)
 libapid_a_SOURCES = \
 	coven-apid/apid.c coven-apid/apid.h \
 	coven-apid/ask.c \
@@ -10,18 +10,19 @@ libapid_a_SOURCES = \
 	coven-apid/head.c coven-apid/head.h \
 	coven-apid/http.c coven-apid/http.h \
 	coven-apid/json.c coven-apid/json.h \
+	coven-apid/note.c coven-apid/note.h \
 	coven-apid/on_events.c \
 	coven-apid/on_external.c \
 	coven-apid/on_health.c \
 	coven-apid/on_input.c \
 	coven-apid/on_launch.c \
+	coven-apid/on_records.c \
 	coven-apid/on_sessions.c \
 	coven-apid/on_stop.c \
 	coven-apid/record.c \
 	coven-apid/request.c coven-apid/request.h \
 	coven-apid/routes.c \
-	coven-apid/server.c \
-	coven-apid/stream.c coven-apid/stream.h
+	coven-apid/server.c
 
 # Debian 12 ships llhttp as sources.  They are compiled through wrappers,
 # strict, in a library of their own because they raise warnings.
@@ -51,9 +52,9 @@ ROUTES_SOURCES = \
 	tests/unit/routes_store.c tests/unit/routes_store.h
 
 check_PROGRAMS += tests/unit/test_http tests/unit/test_http_conn \
-	tests/unit/test_json tests/unit/test_routes tests/unit/test_stream
+	tests/unit/test_json tests/unit/test_routes
 TESTS += tests/unit/test_http tests/unit/test_http_conn \
-	tests/unit/test_json tests/unit/test_routes tests/unit/test_stream
+	tests/unit/test_json tests/unit/test_routes
 tests_unit_test_http_SOURCES = tests/unit/test_http.c
 tests_unit_test_http_LDADD = $(APID_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_http_conn_SOURCES = tests/unit/test_http_conn.c \
@@ -65,5 +66,3 @@ tests_unit_test_routes_SOURCES = tests/unit/test_routes.c \
 	tests/unit/routes_vectors.c tests/unit/routes_vectors.h \
 	$(ROUTES_SOURCES)
 tests_unit_test_routes_LDADD = $(APID_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(ROUTES_SOURCES)
-tests_unit_test_stream_LDADD = $(APID_LIBS) $(CMOCKA_LIBS)

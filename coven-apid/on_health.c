@@ -23,10 +23,12 @@ static const struct {
 	{ "afsCommit", false },
 	{ "afsCommitDryRun", false },
 	/* extensions of this daemon */
+	{ "sessionArchive", true },
+	{ "sessionDelete", true },
 	{ "sessionExec", true },
+	{ "sessionResize", true },
 	{ "sessionSignal", true },
 	{ "eventWait", true },
-	{ "sessionStream", true },
 };
 
 static void

@@ -1,4 +1,4 @@
-/* What is done to a live session: input, signals, the end. */
+/* What is done to a live session: input, signals, sizes, the end. */
 #include <signal.h>
 #include <string.h>
 
@@ -65,7 +65,8 @@ static void
 send_input(struct request *r, struct json *v)
 {
 	autobuf struct buf data = { 0 }, payload = { 0 };
-	struct msg_input m = { .tag = r->tag, .id = r->id };
+	struct msg_input m = { .tag = r->tag, .id = r->id,
+	    .actor = request_actor(r) };
 	bool eof = json_is_true(json_get(v, "eof"));
 	struct msg_input_spec spec = { .eof = eof };
 
@@ -147,7 +148,8 @@ void
 on_kill(struct request *r)
 {
 	struct msg_session_get get = { .tag = r->tag, .id = r->id };
-	struct msg_kill m = { .tag = r->tag, .id = r->id };
+	struct msg_kill m = { .tag = r->tag, .id = r->id,
+	    .actor = request_actor(r) };
 	const struct buf *body = &r->http->body;
 	autojson struct json *v = NULL;
 	const char *why;
@@ -180,7 +182,8 @@ static const struct {
 void
 on_signal(struct request *r)
 {
-	struct msg_signal m = { .tag = r->tag, .id = r->id };
+	struct msg_signal m = { .tag = r->tag, .id = r->id,
+	    .actor = request_actor(r) };
 	autojson struct json *v = NULL;
 	const char *name;
 	size_t i;
@@ -199,4 +202,46 @@ on_signal(struct request *r)
 	}
 	m.signo = (uint32_t)signals[i].signo;
 	ask(r, MSG_SIGNAL, &m, -1, on_killed);
+}
+
+/* --- the size of its terminal ------------------------------------------- */
+
+static void
+on_resized(struct request *r, const struct msg_reply *reply,
+    struct rows *rows)
+{
+	(void)rows;
+	if (reply->code == STORE_OK)
+		answer_accepted(r);
+	else
+		answer_store_code(r, reply);
+}
+
+void
+on_resize(struct request *r)
+{
+	struct msg_resize m = { .tag = r->tag, .id = r->id };
+	const struct {
+		const char	*name;
+		uint32_t	*to;
+	} sizes[] = {
+		{ "rows", &m.rows },
+		{ "cols", &m.cols },
+	};
+	autojson struct json *v = NULL;
+	int64_t n;
+	size_t i;
+
+	if (request_json(r, &v) != 0)
+		return;
+	for (i = 0; i < nitems(sizes); i++) {
+		if (!json_int(json_get(v, sizes[i].name), &n) || n < 1 ||
+		    n > LIMIT_TTY_SIZE) {
+			answer_error_with(r, API_INVALID, "sessionId", r->id,
+			    "`rows` and `cols` are 1 to %d.", LIMIT_TTY_SIZE);
+			return;
+		}
+		*sizes[i].to = (uint32_t)n;
+	}
+	ask(r, MSG_RESIZE, &m, -1, on_resized);
 }

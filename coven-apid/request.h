@@ -32,14 +32,22 @@ struct request {
 	reply_fn	*on_reply;	/* set while stored is asked */
 	bool		 who;		/* set while the monitor is asked */
 	bool		 waiting;	/* stored may hold its answer back */
-	struct stream	*stream;	/* the answer is one */
 	/* what answers of several pages gather */
 	struct buf	 body, marks;
 	size_t		 written;	/* rows in body */
 	uint64_t	 after_seq;	/* the last event in body */
 	bool		 limited;	/* the client named a limit */
 	char		*spare;		/* freed with the request */
+	actor_text	 actor;		/* see request_actor */
 };
+
+/* --- who asks ------------------------------------------------------------ */
+
+/* For messages that change something: the record names who asked for it. */
+const char	*request_actor(struct request *);
+/* A refusal for the audit: what, and by which rule, in words of ours. */
+void		 request_note(struct request *, enum audit_verb,
+		    const char *what);
 
 /* --- the query and the body --------------------------------------------- */
 
@@ -66,6 +74,8 @@ enum api_error {
 	API_FORBIDDEN,
 	API_SESSION_NOT_FOUND,
 	API_SESSION_NOT_LIVE,
+	API_SESSION_LIVE,
+	API_SESSION_NO_TERMINAL,
 	API_INPUT_TOO_LARGE,
 	API_EVENTS_TOO_LARGE,
 	API_PAYLOAD_TOO_LARGE,
@@ -129,9 +139,6 @@ bool	rows_next(struct rows *, enum msg_type, union msg_any *);
 void	record_session(struct jw *, const struct msg_session_row *);
 /* One session row as the whole answer. */
 void	answer_session(struct request *, int status, struct rows *);
-/* An event of that session. */
-void	record_event(struct jw *, const char *session,
-	    const struct msg_event_row *);
 /* That as 200, or what the code means. */
 reply_fn	answer_record;
 
@@ -142,9 +149,10 @@ typedef void	handler_fn(struct request *);
 handler_fn	on_health, on_api_version, on_capabilities, on_actions;
 handler_fn	on_familiars;
 handler_fn	on_sessions, on_session, on_external, on_complete;
+handler_fn	on_archive, on_summon, on_delete;
 handler_fn	on_launch;
-handler_fn	on_input, on_kill, on_signal;
-handler_fn	on_events, on_session_events, on_log, on_stream;
+handler_fn	on_input, on_kill, on_signal, on_resize;
+handler_fn	on_events, on_session_events, on_log;
 handler_fn	on_stop;
 
 #endif

@@ -9,7 +9,6 @@
 
 #include "common/mem.h"
 #include "coven-apid/request.h"
-#include "coven-apid/stream.h"
 
 enum match {
 	WHOLE,			/* the path is text */
@@ -43,14 +42,17 @@ static const struct route routes[] = {
 	{ "POST", WHOLE, "/sessions", on_launch, CHANGES },
 	{ "POST", WHOLE, "/sessions/external", on_external, CHANGES },
 	{ "POST", SESSION, "/adopted-input", NULL, 0 },
+	{ "POST", SESSION, "/archive", on_archive, CHANGES },
 	{ "POST", SESSION, "/complete", on_complete, CHANGES },
 	{ "POST", SESSION, "/input", on_input, CHANGES },
 	{ "POST", SESSION, "/kill", on_kill, CHANGES },
+	{ "POST", SESSION, "/resize", on_resize, CHANGES },
 	{ "POST", SESSION, "/signal", on_signal, CHANGES },
+	{ "POST", SESSION, "/summon", on_summon, CHANGES },
+	{ "DELETE", SESSION, "", on_delete, CHANGES },
 	{ "GET", SESSION, "/handoffs", NULL, 0 },
 	{ "GET", SESSION, "/log", on_log, 0 },
 	{ "GET", SESSION, "/events", on_session_events, 0 },
-	{ "GET", SESSION, "/stream", on_stream, 0 },
 	{ "GET", SESSION_HAS, "/artifacts/", NULL, 0 },
 	{ "GET", SESSION, "", on_session, 0 },
 	{ "POST", TARGET, "/api/v1/internal/lifecycle/shutdown", on_stop,
@@ -171,6 +173,8 @@ ask_who(struct request *r)
 	}
 	if (pidfd < 0 || chan_send(&r->apid->control, MSG_WHO, &who,
 	    pidfd) < 0) {
+		request_note(r, AUDIT_REFUSAL,
+		    "request: the caller cannot be identified");
 		answer_error(r, API_FORBIDDEN,
 		    "The calling process cannot be identified.");
 		return;
@@ -192,11 +196,14 @@ routes_on_who_reply(struct chan *c, const union msg_any *msg, int *fd)
 	if (r == NULL || !r->who)
 		return 0;
 	r->who = false;
-	if (msg->who_reply.inside != 0)
+	if (msg->who_reply.inside != 0) {
+		request_note(r, AUDIT_REFUSAL,
+		    "request: the caller lives in a session");
 		answer_error(r, API_FORBIDDEN,
 		    "A process inside a session may not do this.");
-	else
+	} else {
 		call(r);
+	}
 	return 0;
 }
 
@@ -231,6 +238,12 @@ dispatch(struct request *r)
 }
 
 static void
+on_refused(void *ctx, const struct ucred *peer)
+{
+	note(ctx, AUDIT_REFUSAL, peer, "connect: not the owner");
+}
+
+static void
 on_request(void *ctx, struct conn *c, const struct http_request *http)
 {
 	struct request *r = mem_zalloc(1, sizeof(*r));
@@ -242,11 +255,13 @@ on_request(void *ctx, struct conn *c, const struct http_request *http)
 	r->path = mem_strdup(http->target);
 	conn_set_user(c, r);
 	/* Browsers say where a page came from; no client of ours is one. */
-	if (http->origin)
+	if (http->origin) {
+		request_note(r, AUDIT_REFUSAL, "request: it has an Origin");
 		answer_error(r, API_FORBIDDEN,
 		    "Requests with an Origin are refused.");
-	else
+	} else {
 		dispatch(r);
+	}
 }
 
 static void
@@ -265,5 +280,5 @@ on_gone(void *ctx, struct conn *c)
 const struct server_ops routes_ops = {
 	.on_request = on_request,
 	.on_gone = on_gone,
-	.on_room = stream_on_room,
+	.on_refused = on_refused,
 };

@@ -16,14 +16,6 @@ first_but(struct conn_list *list, const struct conn *spare)
 	return c != NULL && c == spare ? TAILQ_NEXT(c, link) : c;
 }
 
-/* Waiting for its answer, or for more of it. */
-static bool
-is_patient(const struct conn *c)
-{
-	return c->state == CONN_WORK ||
-	    (c->state == CONN_STREAM && !timer_running(&c->timer));
-}
-
 /*
  * Those still sending go first, the oldest first; then those that do not
  * take their answer.  One that waits for its answer stays.
@@ -35,7 +27,7 @@ server_shed(struct server *s, const struct conn *spare)
 
 	if (c == NULL) {
 		TAILQ_FOREACH(other, &s->busy, link) {
-			if (other == spare || is_patient(other))
+			if (other == spare || other->state == CONN_WORK)
 				continue;
 			c = other;
 			break;
@@ -72,6 +64,19 @@ static void
 on_retry(struct timer *t)
 {
 	server_resume(t->ctx);
+}
+
+static void
+refuse_stranger(struct server *s, struct conn *c)
+{
+	struct ucred peer = { .uid = s->conf.overflow_uid };
+
+	(void)conn_peer(c, &peer);
+	if (log_allowed(&s->peer_limit, "refuse a peer"))
+		log_warn("refuse a peer: it is not the owner");
+	if (s->ops->on_refused != NULL)
+		s->ops->on_refused(s->ctx, &peer);
+	conn_refuse(c, 403, "forbidden", "only the owner may connect");
 }
 
 static void
@@ -115,9 +120,7 @@ on_listener(struct source *source, uint32_t events)
 		conn_read(c);
 		return;
 	}
-	if (log_allowed(&s->peer_limit, "refuse a peer"))
-		log_warn("refuse a peer: it is not the owner");
-	conn_refuse(c, 403, "forbidden", "only the owner may connect");
+	refuse_stranger(s, c);
 }
 
 struct server *
@@ -167,20 +170,6 @@ server_stop(struct server *s)
 	timer_stop(s->loop, &s->retry);
 	while ((c = TAILQ_FIRST(&s->reading)) != NULL)
 		conn_close(c);
-}
-
-void
-server_hold(struct server *s, size_t n)
-{
-	s->held += n;
-	while (s->held > LIMIT_HTTP_HELD && server_shed(s, NULL))
-		continue;
-}
-
-void
-server_unhold(struct server *s, size_t n)
-{
-	s->held -= n;
 }
 
 unsigned

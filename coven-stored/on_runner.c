@@ -145,6 +145,7 @@ on_run_input_reply(struct chan *c, const union msg_any *msg, int *fd)
 	if (m->code == 0 && !run->exited) {
 		j = job_new(run->stored, JOB_INPUT, run);
 		j->asked = in->asked;
+		j->actor = steal(&in->actor);
 		job_give(run->stored, j, &in->payload, in->len);
 	} else {
 		stored_reply(run->stored, &in->asked, m->code == 0 ?
@@ -158,4 +159,5 @@ chan_handler *const stored_runner[MSG__COUNT] = {
 	[MSG_EVENT] = on_event,
 	[MSG_RUN_EXIT] = on_run_exit,
 	[MSG_RUN_INPUT_REPLY] = on_run_input_reply,
+	[MSG_RUN_RESIZE_REPLY] = on_run_resize_reply,
 };

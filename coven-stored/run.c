@@ -117,6 +117,7 @@ run_new(struct stored *s, const char *id, enum run_state state)
 	run->kill_timer = (struct timer){ .cb = on_kill_timeout, .ctx = run };
 	run->gone_timer = (struct timer){ .cb = on_gone_timeout, .ctx = run };
 	TAILQ_INIT(&run->inputs);
+	TAILQ_INIT(&run->resizes);
 	if (RB_INSERT(run_tree, &s->runs, run) != NULL)
 		fatal("run %s: made twice", id);
 	s->nruns++;
@@ -138,6 +139,7 @@ run_free(struct run *run)
 	if (is_launching(run->state))
 		s->nlaunches--;
 	run_drop_record(run);
+	free(run->actor);
 	free(run);
 	stored_stop_if_done(s);
 }
@@ -207,6 +209,7 @@ run_input_free(struct run *run, struct input *in)
 	TAILQ_REMOVE(&run->inputs, in, link);
 	run->ninputs--;
 	run->input_bytes -= in->weight;
+	free(in->actor);
 	free(in->payload);
 	free(in);
 }
@@ -217,6 +220,7 @@ run_detach(struct run *run)
 	struct input *in;
 
 	chan_close(&run->chan);
+	run_drop_resizes(run);
 	while ((in = TAILQ_FIRST(&run->inputs)) != NULL) {
 		stored_reply(run->stored, &in->asked, STORE_NOT_LIVE, NULL);
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above */
@@ -240,7 +244,7 @@ run_lied(struct run *run, const char *what)
 	if (log_allowed(&s->limit, "runners"))
 		log_warn("end runner %s: %s", run->id, what);
 	run_detach(run);
-	(void)job_audit(s, AUDIT_CHILD_DEATH, run->id, "runner: %s", what);
+	notef(s, AUDIT_CHILD_LIE, run->id, "runner: %s", what);
 	if (!run->gone && run->state != RS_STARTING)
 		stored_tell(s, MSG_RUN_KILL, &m, -1);
 }

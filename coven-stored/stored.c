@@ -40,10 +40,11 @@ stored_reply(struct stored *s, struct asked *asked, enum store_code code,
 		send_reply(s, asked, &m, -1);
 }
 
-static void
-send_rows(struct stored *s, struct asked *asked, struct msg_reply *m,
-    const struct buf *rows)
+void
+stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
+    const struct buf *rows, uint32_t count, bool more)
 {
+	struct msg_reply m = { .code = code, .rows = count, .more = more };
 	autoclose int fd = -1;
 
 	if (!asked->pending)
@@ -54,26 +55,7 @@ send_rows(struct stored *s, struct asked *asked, struct msg_reply *m,
 		stored_reply(s, asked, STORE_ERROR, "no memory for the answer");
 		return;
 	}
-	send_reply(s, asked, m, fd);
-}
-
-void
-stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
-    const struct buf *rows, uint32_t count, bool more)
-{
-	struct msg_reply m = { .code = code, .rows = count, .more = more };
-
-	send_rows(s, asked, &m, rows);
-}
-
-void
-stored_reply_page(struct stored *s, struct asked *asked,
-    const struct page *page, const char *status)
-{
-	struct msg_reply m = { .code = STORE_OK, .rows = page->rows,
-	    .more = page->more, .text = status };
-
-	send_rows(s, asked, &m, &page->out);
+	send_reply(s, asked, &m, fd);
 }
 
 void
@@ -138,9 +120,11 @@ stored_apid_ended(struct chan *c, int why)
 		run->nkills = 0;
 		TAILQ_FOREACH(in, &run->inputs, link)
 			forget(&in->asked);
+		run_forget_resizes(run);
 	}
-	(void)job_audit(s, AUDIT_CHILD_DEATH, NULL, "apid: %s",
-	    why == CHAN_BAD ? c->blame : "its channel ended");
+	/* That it died, if it did, is the monitor's to say. */
+	if (why == CHAN_BAD)
+		notef(s, AUDIT_CHILD_LIE, NULL, "apid: %s", c->blame);
 }
 
 /* --- the turn and the end --- */
@@ -193,6 +177,7 @@ stored_init(struct stored *s, struct loop *l, struct chan *control,
 	if (r < 0)
 		return r;
 	writer_init(s);
+	upkeep_init(s);
 	loop_on_batch(l, on_batch, s);
 	return 0;
 }
@@ -210,6 +195,7 @@ stored_fini(struct stored *s)
 	}
 	runs_free(s);
 	timer_stop(s->loop, &s->writer.retry);
+	timer_stop(s->loop, &s->upkeep.timer);
 	timer_stop(s->loop, &s->stop_timer);
 	loop_on_batch(s->loop, NULL, NULL);
 	reserve_close(&s->writer.reserve);

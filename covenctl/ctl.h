@@ -134,6 +134,7 @@ int	verb_logs(struct ctl *);
 int	verb_events(struct ctl *);
 int	verb_input(struct ctl *);
 int	verb_kill(struct ctl *);
+int	verb_panic(struct ctl *);
 int	verb_archive(struct ctl *);
 int	verb_summon(struct ctl *);
 int	verb_sacrifice(struct ctl *);

@@ -12,6 +12,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/jsonr.c covenctl/jsonr.h \
 	covenctl/launch.c \
 	covenctl/lifecycle.c covenctl/lifecycle.h \
+	covenctl/panic.c \
 	covenctl/reply.c covenctl/reply.h \
 	covenctl/sessions.c \
 	covenctl/start.c \

@@ -120,6 +120,12 @@ static const struct verb verbs[] = {
 	    "Its events and output go with it, and nothing brings them back. "
 	    "A session that runs is refused: kill it first.  On a terminal "
 	    "it asks first; elsewhere --yes must be given." },
+	{ "panic", "", "kill every session, without the daemon", verb_panic,
+	    0, 0, 0, VERB_HOME, NULL,
+	    "For when the daemon hangs or cannot be reached: asks nobody, "
+	    "kills the sessions' cgroup where there is one, else the inits "
+	    "that are the daemon's children, and returns when all are gone. "
+	    "The daemon goes on and records how each of them ended." },
 	{ "completion", "bash|zsh|fish", "print a shell's completion",
 	    verb_completion, 0, 1, 1, 0, "bash zsh fish",
 	    "Generated from the same table as this help and installed with "

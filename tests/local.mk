@@ -91,6 +91,8 @@ it_tests = \
 	tests/it/home_refusals.sh \
 	tests/it/kill_tree.sh \
 	tests/it/openapi_replies.sh \
+	tests/it/panic.sh \
+	tests/it/records.sh \
 	tests/it/recovery.sh \
 	tests/it/roles_confined.sh \
 	tests/it/sandbox_ordinary_owner.sh \
@@ -102,7 +104,6 @@ it_tests = \
 	tests/it/socket_identity.sh \
 	tests/it/stalled_clients.sh \
 	tests/it/stop_is_clean.sh \
-	tests/it/stream.sh \
 	tests/it/two_homes.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh

@@ -124,18 +124,42 @@ if launch cat; then
 	live=$ID
 	post "/api/v1/sessions/$live/input" '{"data":"x\n"}' |
 		vector "A6 input" 202 '"accepted":true'
+	post "/api/v1/sessions/$live/archive" '' |
+		vector "a live one is not archived" 409 '"code":"session_live"'
+	printf 'DELETE /sessions/%s HTTP/1.1\r\nHost: coven\r\n\r\n' \
+	    "$live" | vector "nor deleted" 409 '"code":"session_live"'
+	post "/api/v1/sessions/$live/resize" '{"rows":24,"cols":80}' |
+		vector "a session of pipes has no size" 422 \
+		    '"code":"session_no_terminal"'
+	post "/api/v1/sessions/$live/resize" '{"rows":24,"cols":1001}' |
+		vector "no terminal is that wide" 400 '"code":"invalid_request"'
 	post "/api/v1/sessions/$live/input" '{"data":1}' |
 		vector "input that is no string" 400 '"code":"invalid_request"'
 	printf 'POST /sessions/%s/kill HTTP/1.1\r\nHost: coven\r\n\r\n' \
 	    "$live" | vector "A6 kill with no body" 202 '"accepted":true' -h
 	post "/sessions/$live/kill" '{}' | vector "A6 the same again" 409 \
 	    '"code":"session_not_live"'
+	post "/api/v1/sessions/$live/resize" '{"rows":24,"cols":80}' |
+		vector "what has ended has no size" 409 \
+		    '"code":"session_not_live"'
 	get "/api/v1/sessions/$live" | vector "it reads as killed" 200 \
 	    '"status":"killed"'
 	# A7: payload_json is text.
 	get "/api/v1/events?sessionId=$live" | vector "A7 events" 200 \
 	    '"kind":"input","payload_json":"\{\\"data\\":\\"x\\\\n\\"\}"'
 	get "/api/v1/sessions/$live/log" | vector "the log" 200 '^\[\{"ts":'
+	post "/api/v1/sessions/$live/archive" '' |
+		vector "archived, its status kept" 200 \
+		    '"status":"killed".*"archived_at":"20'
+	get '/api/v1/sessions?includeArchived=false' |
+		vector "what is archived is not listed" 200 '"sessions":\['
+	is "unless asked for" "$(grep -c "$live" "$W/body")" 0
+	post "/api/v1/sessions/$live/summon" '' |
+		vector "summoned" 200 '"archived_at":null'
+	printf 'DELETE /api/v1/sessions/%s HTTP/1.1\r\nHost: coven\r\n\r\n' \
+	    "$live" | vector "deleted" 200 "^\{\"ok\":true,\"deleted\":true,\"id\":\"$live\"\}\$"
+	get "/api/v1/events?sessionId=$live" |
+		vector "and so are its events" 404 '"code":"session_not_found"'
 else
 	tap_not_ok "A6 a live session" "$W/reply"
 fi
