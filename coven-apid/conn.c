@@ -19,7 +19,8 @@
 #define TO(s)	(1u << CONN_##s)
 static const unsigned edges[] = {
 	[CONN_READ] = TO(WORK) | TO(WRITE) | TO(CLOSED),
-	[CONN_WORK] = TO(WRITE) | TO(CLOSED),
+	[CONN_WORK] = TO(WRITE) | TO(STREAM) | TO(CLOSED),
+	[CONN_STREAM] = TO(CLOSED),
 	[CONN_WRITE] = TO(LINGER) | TO(CLOSED),
 	[CONN_LINGER] = TO(CLOSED),
 	[CONN_CLOSED] = 0,
@@ -327,6 +328,42 @@ conn_refuse(struct conn *c, int status, const char *code, const char *text)
 	conn_reply(c, status, body, (size_t)n);
 }
 
+/* --- streams ------------------------------------------------------------ */
+
+void
+conn_stream_start(struct conn *c)
+{
+	conn_enter(c, CONN_STREAM);
+}
+
+ssize_t
+conn_stream_send(struct conn *c, const void *p, size_t n)
+{
+	struct iovec iov = iov_of(p, n);
+	ssize_t sent = send_iov(c->source.fd, &iov, 1);
+	bool all = sent == (ssize_t)n;
+	int r;
+
+	if (sent < 0)
+		return sent;
+	r = loop_set(c->server->loop, &c->source, all ? 0 : EPOLLOUT);
+	if (all)
+		timer_stop(c->server->loop, &c->timer);
+	else if (sent > 0 || !timer_running(&c->timer))
+		conn_deadline(c, LIMIT_HTTP_REPLY_MS);
+	return r < 0 ? r : sent;
+}
+
+void
+conn_stream_end(struct conn *c)
+{
+	if (!c->dry) {
+		c->drain = LIMIT_HTTP_DRAIN;
+		(void)conn_drain(c);
+	}
+	conn_close(c);
+}
+
 /* --- reading ------------------------------------------------------------ */
 
 static void
@@ -467,6 +504,12 @@ conn_on_ready(struct source *source, uint32_t events)
 		break;
 	case CONN_WRITE:
 		conn_flush(c);
+		break;
+	case CONN_STREAM:
+		if (events & (EPOLLHUP | EPOLLERR))
+			conn_close(c);
+		else
+			c->server->ops->on_room(c->server->ctx, c);
 		break;
 	case CONN_LINGER:
 		conn_linger(c);

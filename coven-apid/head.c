@@ -105,15 +105,21 @@ rewrite_request_line(struct line l, struct buf *out, const char **why)
 	return 0;
 }
 
+static struct line
+without_blanks(struct line v)
+{
+	while (v.n != 0 && (*v.p == ' ' || *v.p == '\t'))
+		v.p++, v.n--;
+	while (v.n != 0 && (v.p[v.n - 1] == ' ' || v.p[v.n - 1] == '\t'))
+		v.n--;
+	return v;
+}
+
 static bool
 is_number(struct line v)
 {
 	size_t i;
 
-	while (v.n != 0 && (*v.p == ' ' || *v.p == '\t'))
-		v.p++, v.n--;
-	while (v.n != 0 && (v.p[v.n - 1] == ' ' || v.p[v.n - 1] == '\t'))
-		v.n--;
 	for (i = 0; i < v.n; i++)
 		if (v.p[i] < '0' || v.p[i] > '9')
 			return false;
@@ -159,8 +165,13 @@ rewrite_field(struct line l, struct buf *out, struct head_info *info,
 	if (name.n == 0 || visible(l.p, colon) != name.n)
 		return bad(why, "a header name is malformed");
 	value = (struct line){ colon + 1, l.n - name.n - 1 };
+	value = without_blanks(value);
 	if (is_name(name, "content-length") && !is_number(value))
 		return bad(why, "Content-Length is not a number");
+	if (is_name(name, "last-event-id")) {
+		info->last_event_id = value.p;
+		info->last_event_id_n = value.n;
+	}
 	count_field(name, info);
 	if (info->fields > LIMIT_HTTP_FIELDS)
 		return bad(why, "there are too many header lines");

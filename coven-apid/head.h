@@ -29,6 +29,9 @@ struct head_scan {
 struct head_info {
 	unsigned	fields;
 	unsigned	hosts, lengths, encodings, origins;
+	/* the value of the last Last-Event-ID, in the bytes read; or NULL */
+	const char	*last_event_id;
+	size_t		 last_event_id_n;
 };
 
 /*

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include <llhttp.h>
 
@@ -13,6 +14,7 @@ struct http {
 	bool			 headed;	/* the head has been parsed */
 	bool			 done, too_large;
 	struct buf		 target;
+	char			*last_event_id;
 	uint64_t		 length, fed;	/* of the body */
 	const char		*why;
 	struct http_request	 request;
@@ -84,6 +86,7 @@ http_free(struct http *h)
 	buf_fini(&h->head);
 	buf_fini(&h->target);
 	buf_fini(&h->request.body);
+	free(h->last_event_id);
 	free(h);
 }
 
@@ -104,6 +107,19 @@ parse(struct http *h, const char *p, size_t n)
 	return HTTP_BAD;
 }
 
+/* Fields that handlers look at, copied out of the head. */
+static void
+keep_fields(struct http *h, const struct head_info *info)
+{
+	h->request.origin = info->origins != 0;
+	if (info->last_event_id == NULL)
+		return;
+	h->last_event_id = mem_alloc(info->last_event_id_n + 1);
+	memcpy(h->last_event_id, info->last_event_id, info->last_event_id_n);
+	h->last_event_id[info->last_event_id_n] = '\0';
+	h->request.last_event_id = h->last_event_id;
+}
+
 static int
 parse_head(struct http *h, size_t end)
 {
@@ -115,7 +131,7 @@ parse_head(struct http *h, size_t end)
 	if (head_rewrite(buf_head(&h->head), end, &strict, &info,
 	    &h->why) != 0)
 		return HTTP_BAD;
-	h->request.origin = info.origins != 0;
+	keep_fields(h, &info);
 	h->headed = true;
 	r = parse(h, buf_head(&strict), buf_left(&strict));
 	buf_fini(&h->head);

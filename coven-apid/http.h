@@ -22,6 +22,7 @@ struct http_request {
 	const char	*method;	/* static */
 	const char	*target;	/* printable ASCII */
 	bool		 origin;	/* an Origin header is there */
+	const char	*last_event_id;	/* NULL: there is none */
 	struct buf	 body;
 };
 

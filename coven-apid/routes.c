@@ -9,6 +9,7 @@
 
 #include "common/mem.h"
 #include "coven-apid/request.h"
+#include "coven-apid/stream.h"
 
 enum match {
 	WHOLE,			/* the path is text */
@@ -53,6 +54,7 @@ static const struct route routes[] = {
 	{ "GET", SESSION, "/handoffs", NULL, 0 },
 	{ "GET", SESSION, "/log", on_log, 0 },
 	{ "GET", SESSION, "/events", on_session_events, 0 },
+	{ "GET", SESSION, "/stream", on_stream, 0 },
 	{ "GET", SESSION_HAS, "/artifacts/", NULL, 0 },
 	{ "GET", SESSION, "", on_session, 0 },
 	{ "POST", TARGET, "/api/v1/internal/lifecycle/shutdown", on_stop,
@@ -281,4 +283,5 @@ const struct server_ops routes_ops = {
 	.on_request = on_request,
 	.on_gone = on_gone,
 	.on_refused = on_refused,
+	.on_room = stream_on_room,
 };

@@ -104,6 +104,7 @@ it_tests = \
 	tests/it/socket_identity.sh \
 	tests/it/stalled_clients.sh \
 	tests/it/stop_is_clean.sh \
+	tests/it/stream.sh \
 	tests/it/two_homes.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh
