@@ -6,6 +6,7 @@
 
 #include "common/chan.h"
 #include "common/harness.h"
+#include "coven-apid/auth.h"
 #include "coven-apid/conn.h"
 #include "coven-apid/note.h"
 
@@ -30,6 +31,7 @@ struct apid {
 	struct timer	 lost;		/* asks for another one */
 	struct server	*server;	/* NULL until LISTENER */
 	struct streams	*streams;
+	struct auth	 auth;
 	struct identity	 identity;
 	struct harness	 harnesses[LIMIT_HARNESSES];
 	size_t		 nharnesses;

@@ -5,6 +5,7 @@ libapid_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(JSONC_CFLAGS) $(LLHTTP_CFLAG
 libapid_a_SOURCES = \
 	coven-apid/apid.c coven-apid/apid.h \
 	coven-apid/ask.c \
+	coven-apid/auth.c coven-apid/auth.h \
 	coven-apid/conn.c coven-apid/conn.h coven-apid/conn_impl.h \
 	coven-apid/harnesses.c \
 	coven-apid/head.c coven-apid/head.h \

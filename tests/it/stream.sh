@@ -62,7 +62,7 @@ fi
 # One that never reads, of a session that prints more than a socket holds.
 LAUNCH_MORE=
 if launch sh -c 'head -c 8000000 /dev/zero | tr "\0" x'; then
-	printf 'GET /api/v1/sessions/%s/stream HTTP/1.1\r\nHost: c\r\n\r\n' \
+	printf 'GET /api/v1/sessions/%s/stream HTTP/1.1\r\nHost: coven\r\n\r\n' \
 	    "$ID" >"$W/request"
 	mkfifo "$W/never"
 	${OWNER_PRIV[@]+"${OWNER_PRIV[@]}"} "$TOOLS/rawhttp" -n 3 -t 60000 \
