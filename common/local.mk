@@ -18,14 +18,18 @@ libcommon_a_SOURCES = \
 	common/mem.c common/mem.h \
 	common/memfd.c common/memfd.h \
 	common/msg.c common/msg.h common/msg.def \
+	common/plain.c common/plain.h \
 	common/spawn.c common/spawn.h \
 	common/utf8.c common/utf8.h
 COMMON_LIBS = libcommon.a $(MD_LIBS) $(BSD_LIBS)
 
 check_PROGRAMS += tests/unit/test_msg tests/unit/test_chan \
-	tests/unit/test_base64 tests/unit/test_json_scan
+	tests/unit/test_base64 tests/unit/test_json_scan \
+	tests/unit/test_plain
 TESTS += tests/unit/test_msg tests/unit/test_chan tests/unit/test_base64 \
-	tests/unit/test_json_scan
+	tests/unit/test_json_scan tests/unit/test_plain
+tests_unit_test_plain_SOURCES = tests/unit/test_plain.c
+tests_unit_test_plain_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_json_scan_SOURCES = tests/unit/test_json_scan.c
 tests_unit_test_json_scan_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_base64_SOURCES = tests/unit/test_base64.c

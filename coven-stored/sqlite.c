@@ -321,6 +321,17 @@ db_text(const struct db_row *row, int column, size_t *len)
 	return s != NULL ? s : "";
 }
 
+const void *
+db_blob(const struct db_row *row, int column, size_t *len)
+{
+	const void *p = sqlite3_column_blob(row_stmt(row), column);
+
+	*len = (size_t)sqlite3_column_bytes(row_stmt(row), column);
+	if (p == NULL && *len != 0)
+		fatal("store: out of memory");
+	return p;
+}
+
 int
 db_is_null(const struct db_row *row, int column)
 {
