@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,30 @@ clock_format(uint64_t wall_ns, char out[RFC3339_LEN])
 	(void)strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
 	(void)snprintf(out, RFC3339_LEN, "%.19s.%09uZ", day,
 	    (unsigned)(wall_ns % 1000000000u));
+}
+
+int
+clock_parse(const char *s, uint64_t *wall_ns)
+{
+	struct tm tm = { 0 };
+	const char *rest;
+	char again[RFC3339_LEN], *end;
+	uint64_t ns;
+
+	if (strlen(s) != RFC3339_LEN - 1)
+		return -EINVAL;
+	rest = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (rest == NULL || *rest != '.')
+		return -EINVAL;
+	ns = strtoul(rest + 1, &end, 10);
+	if (strcmp(end, "Z") != 0 || timegm(&tm) < 0)
+		return -EINVAL;
+	ns += (uint64_t)timegm(&tm) * 1000000000u;
+	clock_format(ns, again);
+	if (strcmp(s, again) != 0)
+		return -EINVAL;
+	*wall_ns = ns;
+	return 0;
 }
 
 void

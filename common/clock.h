@@ -13,6 +13,8 @@
 uint64_t clock_wall_ns(void);			/* CLOCK_REALTIME */
 /* RFC 3339 in UTC with exactly nine fractional digits. */
 void	 clock_format(uint64_t wall_ns, char out[RFC3339_LEN]);
+/* Back from exactly that form.  0, or -EINVAL. */
+int	 clock_parse(const char *, uint64_t *wall_ns);
 
 /* A random version 4 UUID in lower case (RFC 9562). */
 void	 uuid_random(char out[UUID_LEN]);

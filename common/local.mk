@@ -1,8 +1,10 @@
 noinst_LIBRARIES += libcommon.a
 libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS)
 libcommon_a_SOURCES = \
+	common/audit.c common/audit.def common/audit.h \
 	common/base64.c common/base64.h \
 	common/buf.c common/buf.h \
+	common/cgroup2.c common/cgroup2.h \
 	common/chan.c common/chan.h \
 	common/clock.c common/clock.h \
 	common/conf.c common/conf.h common/conf.def common/conf_dump.c \
@@ -22,6 +24,11 @@ libcommon_a_SOURCES = \
 	common/spawn.c common/spawn.h \
 	common/utf8.c common/utf8.h
 COMMON_LIBS = libcommon.a $(MD_LIBS) $(BSD_LIBS)
+
+check_PROGRAMS += tests/unit/test_audit
+TESTS += tests/unit/test_audit
+tests_unit_test_audit_SOURCES = tests/unit/test_audit.c
+tests_unit_test_audit_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_msg tests/unit/test_chan \
 	tests/unit/test_base64 tests/unit/test_json_scan \

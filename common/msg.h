@@ -186,6 +186,7 @@ enum store_code {		/* REPLY.code */
 	STORE_CREATED,		/* EXTERNAL: new row */
 	STORE_NOT_FOUND,
 	STORE_NOT_LIVE,
+	STORE_LIVE,		/* it has not ended */
 	STORE_CONFLICT,
 	STORE_NOT_EXTERNAL,
 	STORE_EXTERNAL_UNKILLABLE,

@@ -107,6 +107,7 @@ apid_fini(struct apid *apid)
 	size_t i;
 
 	timer_stop(apid->loop, &apid->lost);
+	notes_fini(apid);
 	server_free(apid->server);
 	chan_close(&apid->stored);
 	buf_fini(&apid->health);

@@ -7,6 +7,7 @@
 #include "common/chan.h"
 #include "common/harness.h"
 #include "coven-apid/conn.h"
+#include "coven-apid/note.h"
 
 /* A harness row and the bytes that its fields point into. */
 struct harness {
@@ -32,6 +33,7 @@ struct apid {
 	struct harness	 harnesses[LIMIT_HARNESSES];
 	size_t		 nharnesses;
 	struct buf	 health;	/* a whole reply */
+	struct notes	 notes;		/* refusals, for the audit */
 	unsigned	 waiters;	/* requests that wait for an event */
 	bool		 bypass;	/* COVEN_CLAUDE_BYPASS_PERMISSIONS */
 	bool		 stopping;

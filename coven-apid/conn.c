@@ -497,6 +497,17 @@ conn_on_timer(struct timer *t)
 
 /* --- who it is ---------------------------------------------------------- */
 
+int
+conn_peer(const struct conn *c, struct ucred *peer)
+{
+	socklen_t len = sizeof(*peer);
+
+	if (getsockopt(c->source.fd, SOL_SOCKET, SO_PEERCRED, peer,
+	    &len) == -1)
+		return -errno;
+	return 0;
+}
+
 /*
  * The owner and nobody else.  A uid that this user namespace does not map
  * reads as the overflow uid, whoever it is.
@@ -506,10 +517,8 @@ conn_peer_is_owner(const struct conn *c)
 {
 	const struct server_conf *conf = &c->server->conf;
 	struct ucred peer;
-	socklen_t len = sizeof(peer);
 
-	if (getsockopt(c->source.fd, SOL_SOCKET, SO_PEERCRED, &peer,
-	    &len) == -1)
+	if (conn_peer(c, &peer) < 0)
 		return false;
 	return peer.uid == conf->owner_uid && peer.uid != conf->overflow_uid;
 }

@@ -7,6 +7,8 @@
 #ifndef COVEN_APID_CONN_H
 #define COVEN_APID_CONN_H
 
+#include <sys/socket.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +29,8 @@ struct server_ops {
 		    const struct http_request *);
 	/* A request that was not answered is going away, with conn_user. */
 	void	(*on_gone)(void *ctx, struct conn *);
+	/* Somebody else than the owner connected, and was refused. */
+	void	(*on_refused)(void *ctx, const struct ucred *peer);
 };
 
 struct server_conf {
@@ -79,6 +83,8 @@ void	conn_close(struct conn *);
 void	conn_format_reply(struct buf *out, int status, const char *body,
 	    size_t n);
 
+/* Who connected; -errno when that cannot be told. */
+int	conn_peer(const struct conn *, struct ucred *);
 /*
  * A pidfd of the process that connected; -ENOPROTOOPT when the kernel has no
  * such thing; another -errno when the process cannot be named any more.

@@ -10,11 +10,13 @@ libapid_a_SOURCES = \
 	coven-apid/head.c coven-apid/head.h \
 	coven-apid/http.c coven-apid/http.h \
 	coven-apid/json.c coven-apid/json.h \
+	coven-apid/note.c coven-apid/note.h \
 	coven-apid/on_events.c \
 	coven-apid/on_external.c \
 	coven-apid/on_health.c \
 	coven-apid/on_input.c \
 	coven-apid/on_launch.c \
+	coven-apid/on_records.c \
 	coven-apid/on_sessions.c \
 	coven-apid/on_stop.c \
 	coven-apid/record.c \

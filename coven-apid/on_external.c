@@ -74,7 +74,8 @@ required(struct request *r, const struct json *v, const char *name)
 static void
 send_external(struct request *r, const struct external *x)
 {
-	struct msg_external m = { .tag = r->tag };
+	struct msg_external m = { .tag = r->tag,
+	    .actor = request_actor(r) };
 	struct msg_ext_spec spec = {
 		.id = x->id,
 		.harness = x->harness,
@@ -146,7 +147,8 @@ on_external(struct request *r)
 void
 on_complete(struct request *r)
 {
-	struct msg_complete m = { .tag = r->tag, .id = r->id };
+	struct msg_complete m = { .tag = r->tag, .id = r->id,
+	    .actor = request_actor(r) };
 	const struct buf *body = &r->http->body;
 	autojson struct json *v = NULL;
 	const char *why;

@@ -23,6 +23,8 @@ static const struct {
 	{ "afsCommit", false },
 	{ "afsCommitDryRun", false },
 	/* extensions of this daemon */
+	{ "sessionArchive", true },
+	{ "sessionDelete", true },
 	{ "sessionExec", true },
 	{ "sessionSignal", true },
 	{ "eventWait", true },

@@ -65,7 +65,8 @@ static void
 send_input(struct request *r, struct json *v)
 {
 	autobuf struct buf data = { 0 }, payload = { 0 };
-	struct msg_input m = { .tag = r->tag, .id = r->id };
+	struct msg_input m = { .tag = r->tag, .id = r->id,
+	    .actor = request_actor(r) };
 	bool eof = json_is_true(json_get(v, "eof"));
 	struct msg_input_spec spec = { .eof = eof };
 
@@ -147,7 +148,8 @@ void
 on_kill(struct request *r)
 {
 	struct msg_session_get get = { .tag = r->tag, .id = r->id };
-	struct msg_kill m = { .tag = r->tag, .id = r->id };
+	struct msg_kill m = { .tag = r->tag, .id = r->id,
+	    .actor = request_actor(r) };
 	const struct buf *body = &r->http->body;
 	autojson struct json *v = NULL;
 	const char *why;
@@ -180,7 +182,8 @@ static const struct {
 void
 on_signal(struct request *r)
 {
-	struct msg_signal m = { .tag = r->tag, .id = r->id };
+	struct msg_signal m = { .tag = r->tag, .id = r->id,
+	    .actor = request_actor(r) };
 	autojson struct json *v = NULL;
 	const char *name;
 	size_t i;

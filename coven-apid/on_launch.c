@@ -455,7 +455,8 @@ bin_of(const struct buf *b)
 static void
 send_launch(struct request *r, const struct wish *w)
 {
-	struct msg_launch m = { .tag = r->tag };
+	struct msg_launch m = { .tag = r->tag,
+	    .actor = request_actor(r) };
 	struct msg_run_spec spec = {
 		.harness = w->harness->id,
 		.project_root = w->root,

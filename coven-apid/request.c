@@ -79,6 +79,7 @@ static const struct {
 	[API_FORBIDDEN] = { 403, true, "forbidden" },
 	[API_SESSION_NOT_FOUND] = { 404, false, "session_not_found" },
 	[API_SESSION_NOT_LIVE] = { 409, false, "session_not_live" },
+	[API_SESSION_LIVE] = { 409, false, "session_live" },
 	[API_INPUT_TOO_LARGE] = { 413, false, "input_too_large" },
 	[API_EVENTS_TOO_LARGE] = { 413, false, "event_response_too_large" },
 	[API_PAYLOAD_TOO_LARGE] = { 413, true, "payload_too_large" },
@@ -98,6 +99,25 @@ static const struct {
 	[API_UNAVAILABLE] = { 503, false, "unavailable" },
 	[API_INTERNAL] = { 500, true, "internal_error" },
 };
+
+const char *
+request_actor(struct request *r)
+{
+	struct ucred peer;
+
+	if (r->actor[0] == '\0' && conn_peer(r->conn, &peer) == 0)
+		actor_format(&peer, r->actor);
+	return r->actor;
+}
+
+void
+request_note(struct request *r, enum audit_verb verb, const char *what)
+{
+	struct ucred peer = { 0 };
+
+	(void)conn_peer(r->conn, &peer);
+	note(r->apid, verb, &peer, "%s", what);
+}
 
 void
 request_free(struct request *r)
@@ -247,6 +267,10 @@ answer_store_code(struct request *r, const struct msg_reply *reply)
 	case STORE_NOT_LIVE:
 		answer_error_with(r, API_SESSION_NOT_LIVE, "sessionId", id,
 		    "Session is not live.");
+		break;
+	case STORE_LIVE:
+		answer_error_with(r, API_SESSION_LIVE, "sessionId", id,
+		    "Session has not ended.");
 		break;
 	case STORE_CONFLICT:
 		answer_error_with(r, API_ID_CONFLICT, "sessionId", id,

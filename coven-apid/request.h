@@ -38,7 +38,16 @@ struct request {
 	uint64_t	 after_seq;	/* the last event in body */
 	bool		 limited;	/* the client named a limit */
 	char		*spare;		/* freed with the request */
+	actor_text	 actor;		/* see request_actor */
 };
+
+/* --- who asks ------------------------------------------------------------ */
+
+/* For messages that change something: the record names who asked for it. */
+const char	*request_actor(struct request *);
+/* A refusal for the audit: what, and by which rule, in words of ours. */
+void		 request_note(struct request *, enum audit_verb,
+		    const char *what);
 
 /* --- the query and the body --------------------------------------------- */
 
@@ -65,6 +74,7 @@ enum api_error {
 	API_FORBIDDEN,
 	API_SESSION_NOT_FOUND,
 	API_SESSION_NOT_LIVE,
+	API_SESSION_LIVE,
 	API_INPUT_TOO_LARGE,
 	API_EVENTS_TOO_LARGE,
 	API_PAYLOAD_TOO_LARGE,
@@ -138,6 +148,7 @@ typedef void	handler_fn(struct request *);
 handler_fn	on_health, on_api_version, on_capabilities, on_actions;
 handler_fn	on_familiars;
 handler_fn	on_sessions, on_session, on_external, on_complete;
+handler_fn	on_archive, on_summon, on_delete;
 handler_fn	on_launch;
 handler_fn	on_input, on_kill, on_signal;
 handler_fn	on_events, on_session_events, on_log;

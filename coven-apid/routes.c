@@ -42,10 +42,13 @@ static const struct route routes[] = {
 	{ "POST", WHOLE, "/sessions", on_launch, CHANGES },
 	{ "POST", WHOLE, "/sessions/external", on_external, CHANGES },
 	{ "POST", SESSION, "/adopted-input", NULL, 0 },
+	{ "POST", SESSION, "/archive", on_archive, CHANGES },
 	{ "POST", SESSION, "/complete", on_complete, CHANGES },
 	{ "POST", SESSION, "/input", on_input, CHANGES },
 	{ "POST", SESSION, "/kill", on_kill, CHANGES },
 	{ "POST", SESSION, "/signal", on_signal, CHANGES },
+	{ "POST", SESSION, "/summon", on_summon, CHANGES },
+	{ "DELETE", SESSION, "", on_delete, CHANGES },
 	{ "GET", SESSION, "/handoffs", NULL, 0 },
 	{ "GET", SESSION, "/log", on_log, 0 },
 	{ "GET", SESSION, "/events", on_session_events, 0 },
@@ -169,6 +172,8 @@ ask_who(struct request *r)
 	}
 	if (pidfd < 0 || chan_send(&r->apid->control, MSG_WHO, &who,
 	    pidfd) < 0) {
+		request_note(r, AUDIT_REFUSAL,
+		    "request: the caller cannot be identified");
 		answer_error(r, API_FORBIDDEN,
 		    "The calling process cannot be identified.");
 		return;
@@ -190,11 +195,14 @@ routes_on_who_reply(struct chan *c, const union msg_any *msg, int *fd)
 	if (r == NULL || !r->who)
 		return 0;
 	r->who = false;
-	if (msg->who_reply.inside != 0)
+	if (msg->who_reply.inside != 0) {
+		request_note(r, AUDIT_REFUSAL,
+		    "request: the caller lives in a session");
 		answer_error(r, API_FORBIDDEN,
 		    "A process inside a session may not do this.");
-	else
+	} else {
 		call(r);
+	}
 	return 0;
 }
 
@@ -229,6 +237,12 @@ dispatch(struct request *r)
 }
 
 static void
+on_refused(void *ctx, const struct ucred *peer)
+{
+	note(ctx, AUDIT_REFUSAL, peer, "connect: not the owner");
+}
+
+static void
 on_request(void *ctx, struct conn *c, const struct http_request *http)
 {
 	struct request *r = mem_zalloc(1, sizeof(*r));
@@ -240,11 +254,13 @@ on_request(void *ctx, struct conn *c, const struct http_request *http)
 	r->path = mem_strdup(http->target);
 	conn_set_user(c, r);
 	/* Browsers say where a page came from; no client of ours is one. */
-	if (http->origin)
+	if (http->origin) {
+		request_note(r, AUDIT_REFUSAL, "request: it has an Origin");
 		answer_error(r, API_FORBIDDEN,
 		    "Requests with an Origin are refused.");
-	else
+	} else {
 		dispatch(r);
+	}
 }
 
 static void
@@ -263,4 +279,5 @@ on_gone(void *ctx, struct conn *c)
 const struct server_ops routes_ops = {
 	.on_request = on_request,
 	.on_gone = on_gone,
+	.on_refused = on_refused,
 };

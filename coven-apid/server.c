@@ -67,6 +67,19 @@ on_retry(struct timer *t)
 }
 
 static void
+refuse_stranger(struct server *s, struct conn *c)
+{
+	struct ucred peer = { .uid = s->conf.overflow_uid };
+
+	(void)conn_peer(c, &peer);
+	if (log_allowed(&s->peer_limit, "refuse a peer"))
+		log_warn("refuse a peer: it is not the owner");
+	if (s->ops->on_refused != NULL)
+		s->ops->on_refused(s->ctx, &peer);
+	conn_refuse(c, 403, "forbidden", "only the owner may connect");
+}
+
+static void
 accept_failed(struct server *s, int error)
 {
 	switch (error) {
@@ -107,9 +120,7 @@ on_listener(struct source *source, uint32_t events)
 		conn_read(c);
 		return;
 	}
-	if (log_allowed(&s->peer_limit, "refuse a peer"))
-		log_warn("refuse a peer: it is not the owner");
-	conn_refuse(c, 403, "forbidden", "only the owner may connect");
+	refuse_stranger(s, c);
 }
 
 struct server *

@@ -82,6 +82,8 @@ verify_init(struct child *c)
 		return chan_blame(&c->control,
 		    "still in the monitor's user namespace");
 	c->session->init_pidns = pidns.st_ino;
+	/* Before it is told anything: what it will start is born in there. */
+	c->cgroup = cgroup_add(&c->monitor->cgroup, c->pid);
 	return 0;
 }
 
@@ -156,13 +158,16 @@ on_pidfd(struct source *s, uint32_t events)
 	    chan_wait(&c->control, 0) == 0)
 		;
 	log_end(c);
+	note_death(c);
 	timer_stop(c->monitor->loop, &c->linger);
 	loop_del(c->monitor->loop, &c->pidfd);
 	mem_close(&c->pidfd.fd);
 	mem_close(&c->proc);
 	chan_close(&c->control);
 	logpipe_close(&c->log);
+	cgroup_remove(&c->monitor->cgroup, c->cgroup);
 	c->pid = 0;
+	c->cgroup = 0;
 	c->ready = false;
 	c->ops->on_exit(c);
 }

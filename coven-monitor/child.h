@@ -32,6 +32,7 @@ struct child {
 	struct source		 pidfd;		/* -1: not running */
 	int			 proc;		/* its folder in /proc */
 	struct logpipe		 log;
+	unsigned		 cgroup;	/* an init's; 0: none */
 	bool			 ready;
 	bool			 expected;	/* its end is our doing */
 	int			 status;	/* si_status and si_code, */

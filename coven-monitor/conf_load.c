@@ -11,6 +11,7 @@
 
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/memfd.h"
 #include "coven-monitor/conf_load.h"
 
 /* One run of the reader. */
@@ -189,10 +190,49 @@ open_error(int e)
 	case -EACCES:
 		return "others may write it, or it cannot be read";
 	case -EFBIG:
+	case -EMSGSIZE:
 		return "it is larger than 256 KiB";
 	default:
 		return strerror(-e);
 	}
+}
+
+/*
+ * A copy that nobody can change: what is parsed is what its digest says.
+ * A sealed memfd, which replaces *fd; or -errno.
+ */
+static int
+seal(int *fd, uint8_t out[DIGEST_LEN])
+{
+	autobuf struct buf bytes = { 0 };
+	int copy, r;
+
+	r = memfd_read(*fd, LIMIT_CONF_FILE, &bytes);
+	if (r < 0)
+		return r;
+	copy = memfd_make("configuration", buf_head(&bytes),
+	    buf_left(&bytes));
+	if (copy < 0)
+		return copy;
+	digest(buf_head(&bytes), buf_left(&bytes), out);
+	mem_close(fd);
+	*fd = copy;
+	return 0;
+}
+
+/* For the audit: "coven.toml DIGEST, /etc/coven/coven.toml absent". */
+static void
+add_seen(struct monitor *m, const char *shown, const uint8_t *sum)
+{
+	size_t home = strlen(m->home.path);
+	char hex[2 * DIGEST_LEN + 1] = "absent";
+
+	if (strncmp(shown, m->home.path, home) == 0 && shown[home] == '/')
+		shown += home + 1;
+	if (sum != NULL)
+		audit_hex(sum, DIGEST_LEN, hex);
+	(void)buf_addf(&m->conf_seen, "%s%s %s",
+	    buf_left(&m->conf_seen) != 0 ? ", " : "", shown, hex);
 }
 
 static int
@@ -200,18 +240,24 @@ load(struct monitor *m, int dir, const char *name, const char *shown,
     enum conf_file_kind kind, enum conf_source source)
 {
 	autoclose int fd = -1;
+	uint8_t sum[DIGEST_LEN];
+	int r;
 
 	if (source == CONF_OWNER)
 		owner_enter(&m->owner);
 	fd = open_file(m, dir, name);
 	if (source == CONF_OWNER)
 		owner_leave(&m->owner);
-	if (fd == -ENOENT)
+	if (fd == -ENOENT) {
+		add_seen(m, shown, NULL);
 		return 0;
-	if (fd < 0) {
-		log_error("config %s: %s", shown, open_error(fd));
+	}
+	r = fd < 0 ? fd : seal(&fd, sum);
+	if (r < 0) {
+		log_error("config %s: %s", shown, open_error(r));
 		return EXIT_HOME;
 	}
+	add_seen(m, shown, sum);
 	return read_file(m, fd, shown, kind, source);
 }
 
@@ -281,5 +327,7 @@ conf_load(struct monitor *m)
 	owner = load(m, m->home.fd, "coven.toml", buf_head(&own),
 	    CONF_FILE_TOML, CONF_OWNER);
 	manifests = load_manifests(m);
+	note(m, AUDIT_CONFIG_READ, NULL, "%s", buf_head(&m->conf_seen));
+	buf_fini(&m->conf_seen);
 	return system != 0 ? system : owner != 0 ? owner : manifests;
 }

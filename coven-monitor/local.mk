@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libmonitor.a
 libmonitor_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(CAPNG_CFLAGS)
 libmonitor_a_SOURCES = \
+	coven-monitor/cgroup.c coven-monitor/cgroup.h \
 	coven-monitor/child.c coven-monitor/child.h \
 	coven-monitor/conf_load.c coven-monitor/conf_load.h \
 	coven-monitor/confine.c coven-monitor/confine.h \
@@ -10,6 +11,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/idmap.c coven-monitor/idmap.h \
 	coven-monitor/logpipe.c coven-monitor/logpipe.h \
 	coven-monitor/monitor.h \
+	coven-monitor/note.c coven-monitor/note.h \
 	coven-monitor/on_apid.c \
 	coven-monitor/on_session.c \
 	coven-monitor/on_stored.c \

@@ -333,6 +333,8 @@ prepare(struct monitor *m, const struct options *o)
 		return EXIT_HOME;
 	}
 	probe(m);
+	if (!o->check_config)
+		cgroup_open(&m->cgroup, &m->home.st, m->owner.uid);
 	confine_self(m->owner.root);
 	harness_table_init(&m->harnesses);
 	r = conf_load(m);
@@ -366,25 +368,30 @@ main(int argc, char **argv)
 	if (o.ready_fd >= 0)
 		(void)fcntl(o.ready_fd, F_SETFD, FD_CLOEXEC);
 	m->ready_fd = o.ready_fd;
-	m->stop_conn = m->sock.fd = -1;
+	m->stop_conn = m->sock.fd = m->cgroup.dir = -1;
 	m->stored.pidfd.fd = m->apid.pidfd.fd = -1;
 	default_signals();
 	m->loop = loop_new();
 	msg_table_digest(m->table_digest);
 	r = prepare(m, &o);
-	if (r != 0 || o.check_config)
+	if (r != 0 || o.check_config) {
+		cgroup_close(&m->cgroup);
 		return r;
+	}
 	r = loop_signals(m->loop, stops, nitems(stops), on_signal, m);
 	if (r < 0)
 		fatal("watch signals: %s", strerror(-r));
 	r = open_socket(m);
-	if (r != 0)
+	if (r != 0) {
+		cgroup_close(&m->cgroup);
 		return r;
+	}
 	supervise_start(m);
 	r = loop_run(m->loop);
 	owner_enter(&m->owner);
 	sock_remove(&m->sock, &m->home);
 	owner_leave(&m->owner);
+	cgroup_close(&m->cgroup);
 	log_info("stopped");
 	return r;
 }

@@ -6,9 +6,11 @@
 
 #include "common/conf.h"
 #include "common/digest.h"
+#include "coven-monitor/cgroup.h"
 #include "coven-monitor/child.h"
 #include "coven-monitor/harness_table.h"
 #include "coven-monitor/home.h"
+#include "coven-monitor/note.h"
 #include "coven-monitor/owner.h"
 #include "coven-monitor/ran.h"
 #include "coven-monitor/sock.h"
@@ -22,7 +24,9 @@ struct monitor {
 	struct home		 home;
 	struct sock		 sock;
 	struct conf		 conf;
+	struct buf		 conf_seen;	/* files and their digests */
 	struct uids		 uids;
+	struct cgroup		 cgroup;	/* of every session's init */
 	struct harness_table	 harnesses;
 	int			 programs[ROLE__COUNT];	/* O_PATH */
 	uint8_t			 table_digest[DIGEST_LEN];
@@ -35,6 +39,7 @@ struct monitor {
 	struct timer		 join_again;	/* apid to stored */
 	struct log_limit	 limit;		/* what children provoke */
 
+	struct notes		 notes;		/* for the audit */
 	struct ran		 ran;		/* ids that were started */
 	struct session		*sessions;	/* a list, newest first */
 	unsigned		 nlive;
@@ -43,6 +48,7 @@ struct monitor {
 
 	struct timer		 watch;
 	unsigned		 looks;		/* of the watchdog's */
+	int			 watch_error;	/* why it could not restore */
 	struct source		 probe;		/* its connection, or -1 */
 	struct timer		 probe_deadline;
 	unsigned		 probe_misses;

@@ -123,6 +123,11 @@ void
 supervise_recovered(struct monitor *m)
 {
 	m->recovered = true;
+	if (!m->notes.started)
+		note(m, AUDIT_START, NULL, "%s, pid %d, for uid %u",
+		    PACKAGE_STRING, (int)getpid(), (unsigned)m->owner.uid);
+	m->notes.started = true;
+	notes_flush(m);
 	if (m->stopping)
 		return;
 	session_tell_gone(m);
@@ -326,6 +331,7 @@ supervise_stop(struct monitor *m, const char *why)
 	if (m->stopping)
 		return;
 	log_info("stop: %s", why);
+	note(m, AUDIT_STOP, NULL, "%s", why);
 	m->stopping = true;
 	watch_stop(m);
 	timer_stop(m->loop, &m->stored_again);

@@ -65,6 +65,7 @@ renew(struct monitor *m)
 
 	log_error("watch %s: the listener is dead: it is made anew",
 	    m->sock.path);
+	note(m, AUDIT_SOCKET_RENEW, NULL, "the listener was shut down");
 	owner_enter(&m->owner);
 	sock_close(&m->sock);
 	r = sock_open(&m->sock, &m->home);
@@ -102,6 +103,21 @@ probe(struct monitor *m)
 }
 
 static void
+say_restored(struct monitor *m, enum sock_state was, int r)
+{
+	const char *what = was == SOCK_ABSENT ? "removed" : "replaced";
+	const char *now = r == 0 ? "restored" : strerror(-r);
+	bool again = r < 0 && r == m->watch_error;
+
+	/* It is tried every second; what does not change is said once. */
+	m->watch_error = r;
+	if (again)
+		return;
+	log_warn("watch %s: %s; %s", m->sock.path, what, now);
+	note(m, AUDIT_SOCKET_RESTORE, NULL, "%s; %s", what, now);
+}
+
+static void
 on_watch(struct timer *t)
 {
 	struct monitor *m = t->ctx;
@@ -114,10 +130,10 @@ on_watch(struct timer *t)
 		r = sock_restore(&m->sock, &m->home);
 	owner_leave(&m->owner);
 	if (st != SOCK_OURS)
-		log_warn("watch %s: %s; %s", m->sock.path,
-		    st == SOCK_ABSENT ? "removed" : "replaced",
-		    r == 0 ? "restored" : strerror(-r));
-	else if (++m->looks % PROBE_EVERY == 0)
+		say_restored(m, st, r);
+	else
+		m->watch_error = 0;
+	if (st == SOCK_OURS && ++m->looks % PROBE_EVERY == 0)
 		probe(m);
 	timer_start(m->loop, t, LIMIT_WATCHDOG_MS);
 }

@@ -56,10 +56,12 @@ keep_fields(struct ask *a)
 	KEEP(MSG_SESSION_LIST, session_list, m->session_list.after_id,
 	    m->session_list.after_created);
 	KEEP(MSG_SESSION_GET, session_get, m->session_get.id, "");
+	KEEP(MSG_SESSION_DELETE, session_delete, m->session_delete.id,
+	    m->session_delete.actor);
 	KEEP(MSG_INPUT_CHECK, input_check, m->input_check.id, "");
 	KEEP(MSG_INPUT, input, m->input.id, "");
-	KEEP(MSG_KILL, kill, m->kill.id, "");
-	KEEP(MSG_SIGNAL, signal, m->signal.id, "");
+	KEEP(MSG_KILL, kill, m->kill.id, m->kill.actor);
+	KEEP(MSG_SIGNAL, signal, m->signal.id, m->signal.actor);
 	KEEP(MSG_EVENTS, events, m->events.id, m->events.after_event);
 	KEEP(MSG_CANCEL, cancel, "", "");
 	}
@@ -217,6 +219,7 @@ answer_kill(struct stored *s, struct ask *a)
 {
 	struct msg_run_kill again = { .id = a->id };
 	struct run *run = run_find(s, a->id);
+	struct job *j;
 
 	if (run == NULL || (run->state != RS_STARTING &&
 	    run->state != RS_LIVE) || (run->exited && !run->killing))
@@ -229,7 +232,8 @@ answer_kill(struct stored *s, struct ask *a)
 	run->kills[run->nkills++] = a->asked.tag;
 	if (!run->killing) {
 		run->killing = true;
-		(void)job_new(s, JOB_KILLING, run);
+		j = job_new(s, JOB_KILLING, run);
+		j->actor = mem_strdup(a->text);
 	} else if (!timer_running(&run->kill_timer) &&
 	    run->state == RS_LIVE) {
 		/* The first one timed out. */
@@ -264,15 +268,14 @@ answer_signal(struct stored *s, struct ask *a)
 	}
 	j = job_new(s, JOB_SIGNAL, run);
 	j->asked = a->asked;
+	j->actor = mem_strdup(a->text);
 	j->signo = signo;
 	return false;
 }
 
 static bool
-hold(struct stored *s, struct ask *a, int64_t key)
+hold(struct stored *s, struct ask *a, int64_t key, uint32_t ms)
 {
-	uint32_t ms = a->msg.events.wait_ms;
-
 	if (a->expired || ms == 0 || s->stopping ||
 	    s->nwaits >= LIMIT_STORE_WAITS)
 		return false;
@@ -318,12 +321,36 @@ answer_events(struct stored *s, struct ask *a)
 	else if (r == STORE_TOO_LARGE)
 		stored_reply(s, &a->asked, STORE_TOO_LARGE, page.text);
 	else if (page.rows == 0 && !session_has_ended(session.status))
-		kept = hold(s, a, session.key);
+		kept = hold(s, a, session.key, a->msg.events.wait_ms);
 	if (r == 0 && !kept)
 		stored_reply_rows(s, &a->asked, STORE_OK, &page.out,
 		    page.rows, page.more);
 	page_fini(&page);
 	return kept;
+}
+
+/*
+ * One whose end is on record may still have processes, and the monitor's word
+ * that they are gone is written too: that comes first.
+ */
+static bool
+answer_delete(struct stored *s, struct ask *a)
+{
+	struct run *run = run_find(s, a->id);
+	struct job *j;
+
+	if (run != NULL && run->state == RS_ENDED &&
+	    hold(s, a, run->key, LIMIT_KILL_WAIT_MS))
+		return true;
+	if (run != NULL) {
+		stored_reply(s, &a->asked, STORE_LIVE, NULL);
+		return false;
+	}
+	j = job_new(s, JOB_DELETE, NULL);
+	j->asked = a->asked;
+	j->id = mem_strdup(a->id);
+	j->actor = mem_strdup(a->text);
+	return false;
 }
 
 static bool
@@ -347,6 +374,7 @@ static const struct {
 } answers[] = {
 	{ MSG_SESSION_LIST, answer_list },
 	{ MSG_SESSION_GET, answer_get },
+	{ MSG_SESSION_DELETE, answer_delete },
 	{ MSG_INPUT_CHECK, answer_input_check },
 	{ MSG_INPUT, answer_input_check },
 	{ MSG_KILL, answer_kill },

@@ -23,17 +23,28 @@ add_event(struct stored *s, int64_t key, enum event_kind kind,
 	return store_add_event(s->store, key, &e);
 }
 
-/* --- audit alone --- */
-
+/* The record that belongs to what a job does. */
 static int
-audit_apply(struct stored *s, struct job *j)
+audit(struct stored *s, enum audit_verb verb, const char *id,
+    const char *actor, const char *detail)
 {
-	return store_audit(s->store, j->verb, j->id, j->text);
+	struct audit_entry e = { .verb = verb, .session = id, .actor = actor,
+	    .detail = detail };
+
+	return store_audit(s->store, &e);
 }
 
-/* A refusal is answered when it is on record, or could not be. */
+/* --- refusals --- */
+
+static int
+refusal_apply(struct stored *s, struct job *j)
+{
+	return audit(s, AUDIT_REFUSAL, j->id, j->actor, j->text);
+}
+
+/* It is answered when it is on record, or could not be. */
 static void
-audit_done(struct stored *s, struct job *j)
+refusal_done(struct stored *s, struct job *j)
 {
 	stored_reply(s, &j->asked, j->code, j->data);
 }
@@ -56,14 +67,18 @@ record_apply(struct stored *s, struct job *j)
 {
 	struct run *run = j->run;
 	struct msg_session_row row;
+	char spec[2 * DIGEST_LEN + 1], detail[256];
 	int r;
 
 	r = decode_row(buf_head(&run->record), buf_left(&run->record), &row);
 	if (r == 0)
 		r = store_add_session(s->store, &row, run->digest, &run->key);
-	if (r == 0)
-		r = store_audit(s->store, AUDIT_LAUNCH, run->id, row.harness);
-	return r;
+	if (r < 0)
+		return r;
+	audit_hex(run->digest, sizeof(run->digest), spec);
+	(void)snprintf(detail, sizeof(detail), "%s, spec %s", row.harness,
+	    spec);
+	return audit(s, AUDIT_LAUNCH, run->id, run->actor, detail);
 }
 
 /* The monitor holds folders open for it; a kill of it lets them go. */
@@ -103,6 +118,16 @@ record_refuse(struct stored *s, struct job *j)
 }
 
 static int
+audit_failed(struct stored *s, struct job *j)
+{
+	autobuf struct buf detail = { 0 };
+
+	(void)buf_addf(&detail, "%s: %s",
+	    session_status_name(SESSION_FAILED), j->text);
+	return audit(s, AUDIT_END, j->run->id, NULL, buf_head(&detail));
+}
+
+static int
 failed_apply(struct stored *s, struct job *j)
 {
 	struct store_end end = { .status = SESSION_FAILED,
@@ -110,7 +135,7 @@ failed_apply(struct stored *s, struct job *j)
 	int r = store_end(s->store, j->run->key, &end);
 
 	if (r == 0)
-		r = store_audit(s->store, AUDIT_END, j->run->id, j->text);
+		r = audit_failed(s, j);
 	return r;
 }
 
@@ -151,7 +176,7 @@ external_apply(struct stored *s, struct job *j)
 	if (r == 0)
 		r = store_add_session(s->store, &row, NULL, &key);
 	if (r == 0)
-		r = store_audit(s->store, AUDIT_EXTERNAL, j->id, row.harness);
+		r = audit(s, AUDIT_EXTERNAL, j->id, j->actor, "");
 	j->code = STORE_CREATED;
 	return r;
 }
@@ -176,7 +201,7 @@ complete_apply(struct stored *s, struct job *j)
 	j->key = old.key;
 	r = store_complete(s->store, old.key, &end);
 	if (r == 0)
-		r = store_audit(s->store, AUDIT_END, j->id,
+		r = audit(s, AUDIT_END, j->id, j->actor,
 		    session_status_name(end.status));
 	return r;
 }
@@ -271,7 +296,7 @@ exit_apply(struct stored *s, struct job *j)
 	if (r == 0)
 		r = store_end(s->store, j->run->key, &end);
 	if (r == 0)
-		r = store_audit(s->store, AUDIT_END, j->run->id, detail);
+		r = audit(s, AUDIT_END, j->run->id, NULL, detail);
 	return r;
 }
 
@@ -298,7 +323,7 @@ input_apply(struct stored *s, struct job *j)
 	r = add_event(s, j->run->key, EVENT_INPUT, j->data, j->len,
 	    j->time_ns);
 	if (r == 0)
-		r = store_audit(s->store, AUDIT_INPUT, j->run->id, detail);
+		r = audit(s, AUDIT_INPUT, j->run->id, j->actor, detail);
 	return r;
 }
 
@@ -322,7 +347,7 @@ signal_apply(struct stored *s, struct job *j)
 
 	(void)snprintf(detail, sizeof(detail), "signal %u",
 	    (unsigned)j->signo);
-	return store_audit(s->store, AUDIT_SIGNAL, j->run->id, detail);
+	return audit(s, AUDIT_SIGNAL, j->run->id, j->actor, detail);
 }
 
 static void
@@ -346,7 +371,7 @@ killing_apply(struct stored *s, struct job *j)
 	int r = store_mark_killing(s->store, j->run->key);
 
 	if (r == 0)
-		r = store_audit(s->store, AUDIT_KILL, j->run->id, "requested");
+		r = audit(s, AUDIT_KILL, j->run->id, j->actor, "requested");
 	return r;
 }
 
@@ -416,14 +441,19 @@ request_refuse(struct stored *s, struct job *j)
 }
 
 static const struct job_row rows[JOB__COUNT] = {
-	[JOB_AUDIT] = { "audit record", JOB_REFUSED, audit_apply, audit_done,
-	    audit_done },
+	[JOB_AUDIT] = { "refusal", JOB_REFUSED, refusal_apply, refusal_done,
+	    refusal_done },
+	[JOB_NOTE] = { "note", JOB_WAITS, note_apply, note_done, note_done },
 	[JOB_RECORD] = { "launch", JOB_REFUSED, record_apply, record_done,
 	    record_refuse },
 	[JOB_EXTERNAL] = { "external session", JOB_REFUSED, external_apply,
 	    row_done, request_refuse },
 	[JOB_COMPLETE] = { "external end", JOB_REFUSED, complete_apply,
 	    row_done, request_refuse },
+	[JOB_ARCHIVE] = { "archive", JOB_REFUSED, archive_apply, row_done,
+	    request_refuse },
+	[JOB_DELETE] = { "delete", JOB_REFUSED, delete_apply, delete_done,
+	    request_refuse },
 	[JOB_EVENT] = { "event", JOB_WAITS, event_apply, durable_done,
 	    event_refuse },
 	[JOB_INPUT] = { "input", JOB_WAITS, input_apply, input_done,
@@ -487,6 +517,7 @@ job_free(struct job *j)
 
 	free(j->id);
 	free(j->text);
+	free(j->actor);
 	free(j->data);
 	free(j);
 	if (run != NULL) {
@@ -496,18 +527,18 @@ job_free(struct job *j)
 }
 
 struct job *
-job_audit(struct stored *s, enum audit_verb verb, const char *id,
+job_refusal(struct stored *s, const char *id, const char *actor,
     const char *fmt, ...)
 {
 	struct job *j = job_new(s, JOB_AUDIT, NULL);
-	char text[1400];
+	char text[AUDIT_DETAIL_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	j->verb = verb;
 	j->id = id != NULL ? mem_strdup(id) : NULL;
+	j->actor = mem_strdup(actor != NULL ? actor : "");
 	j->text = mem_strdup(text);
 	return j;
 }

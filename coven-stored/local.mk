@@ -7,27 +7,33 @@ libstored_a_SOURCES = \
 	coven-stored/block.c coven-stored/block.h \
 	coven-stored/jobs.c \
 	coven-stored/migrate.c coven-stored/migrate.h \
+	coven-stored/notes.c \
 	coven-stored/on_apid.c \
 	coven-stored/on_monitor.c \
 	coven-stored/on_runner.c coven-stored/on_runner.h \
 	coven-stored/page.c coven-stored/page.h \
+	coven-stored/records.c \
 	coven-stored/reserve.c coven-stored/reserve.h \
 	coven-stored/run.c \
 	coven-stored/segment.c coven-stored/segment.h \
 	coven-stored/sql.def \
 	coven-stored/sqlite.c coven-stored/sqlite.h \
 	coven-stored/store.c coven-stored/store.h \
+	coven-stored/store_audit.c \
 	coven-stored/store_block.c \
 	coven-stored/store_event.c coven-stored/store_internal.h \
+	coven-stored/store_records.c \
 	coven-stored/stored.c coven-stored/stored.h \
 	coven-stored/tail.c coven-stored/tail.h \
+	coven-stored/upkeep.c \
 	coven-stored/writer.c
 STORED_LIBS = libstored.a $(COMMON_LIBS) $(SQLITE_LIBS)
 
-STORED_TESTS = tests/unit/test_store tests/unit/test_store_block \
+STORED_TESTS = tests/unit/test_store tests/unit/test_store_audit \
+	tests/unit/test_store_block \
 	tests/unit/test_store_page \
 	tests/unit/test_stored tests/unit/test_stored_ask \
-	tests/unit/test_stored_full
+	tests/unit/test_stored_full tests/unit/test_stored_records
 check_PROGRAMS += $(STORED_TESTS)
 TESTS += $(STORED_TESTS)
 # A store in a folder of its own.
@@ -42,6 +48,10 @@ tests_unit_test_store_block_SOURCES = tests/unit/test_store_block.c \
 	$(STORE_FIXTURE)
 tests_unit_test_store_block_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_block_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_store_audit_SOURCES = tests/unit/test_store_audit.c \
+	$(STORE_FIXTURE)
+tests_unit_test_store_audit_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_audit_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_store_page_SOURCES = tests/unit/test_store_page.c \
 	$(STORE_FIXTURE)
 tests_unit_test_store_page_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
@@ -57,6 +67,11 @@ tests_unit_test_stored_full_SOURCES = tests/unit/test_stored_full.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_full_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 tests_unit_test_stored_full_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stored_records_SOURCES = tests/unit/test_stored_records.c \
+	$(STORED_PEERS)
+tests_unit_test_stored_records_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) \
+	$(SQLITE_CFLAGS)
+tests_unit_test_stored_records_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 
 pkglibexec_PROGRAMS += coven-stored/coven-stored
 coven_stored_coven_stored_SOURCES = coven-stored/main.c

@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "common/mem.h"
+#include "common/buf.h"
 #include "coven-stored/migrate.h"
 
 /*
@@ -15,7 +15,7 @@
  * whose title may be megabytes.
  *
  * status repeats the names of enum session_status so that the file explains
- * and defends itself.  audit gets a digest column when chains are built.
+ * and defends itself.
  */
 static const char schema_1[] =
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
@@ -93,18 +93,79 @@ static const char schema_1[] =
 
     "INSERT INTO meta (name, value) VALUES ('seq', 0);";
 
+/*
+ * Records: archived, deleted, listed by what they are, searched, imported.
+ *
+ * A hidden session is one that clients do not see: it is being deleted (1) or
+ * imported (2), and either takes many small transactions.
+ *
+ * What is searched has its words in search and its text in search_docs, whose
+ * key is the session's times 1024, plus a number: so the session of a hit is
+ * known without looking at a row.  0 is the title.  What goes is told to the
+ * index first, by a statement and not by a trigger: with trusted_schema off a
+ * trigger may not speak to a virtual table.
+ *
+ * old_events says of events of an earlier daemon what ours do not need: the
+ * id that they were given then, and a kind that is none of ours.
+ */
+static const char schema_2[] =
+    "ALTER TABLE sessions ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0"
+    " CHECK (hidden IN (0, 1, 2));"
+    "DROP INDEX sessions_by_age;"
+    "CREATE INDEX sessions_listed ON sessions"
+    " (created_at, id, status, harness, archived_at) WHERE hidden = 0;"
+    "CREATE INDEX sessions_hidden ON sessions (hidden, key)"
+    " WHERE hidden > 0;"
+    "ALTER TABLE runs ADD COLUMN output_bytes INTEGER NOT NULL DEFAULT 0;"
+
+    "CREATE TABLE search_docs ("
+    " doc INTEGER PRIMARY KEY,"
+    " first_seq INTEGER NOT NULL,"
+    " last_seq INTEGER NOT NULL,"
+    " body TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX search_docs_by_seq ON search_docs (last_seq);"
+    "CREATE VIRTUAL TABLE search USING fts5 (body, content='search_docs',"
+    " content_rowid='doc', detail='none', columnsize=0,"
+    " tokenize='unicode61 remove_diacritics 2');"
+
+    "CREATE TABLE old_events ("
+    " seq INTEGER PRIMARY KEY,"
+    " session INTEGER NOT NULL REFERENCES sessions (key)"
+    "  ON DELETE CASCADE,"
+    " id TEXT NOT NULL UNIQUE,"
+    " kind TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX old_events_by_session ON old_events (session);";
+
+/*
+ * The audit becomes a chain.  Records that are there already are chained as
+ * soon as the file is open (store_audit.c); only they may be touched, once.
+ */
+static const char schema_3[] =
+    "ALTER TABLE audit ADD COLUMN actor TEXT;"
+    "ALTER TABLE audit ADD COLUMN digest BLOB;"
+    "DROP TRIGGER audit_kept_u;"
+    "CREATE TRIGGER audit_kept_u BEFORE UPDATE ON audit"
+    " WHEN OLD.digest IS NOT NULL BEGIN"
+    " SELECT raise(ABORT, 'audit is append-only'); END;"
+    "CREATE INDEX audit_config ON audit (n)"
+    " WHERE verb IN ('config.read', 'config.change');"
+    "INSERT INTO meta (name, value) VALUES ('audit_unchained', 1);";
+
 /* Step i brings version i to i + 1. */
-static const char *const steps[STORE_SCHEMA] = { schema_1 };
+static const char *const steps[STORE_SCHEMA] = { schema_1,
+    schema_2, schema_3 };
 
 static int
 run_step(struct db *db, int64_t from, char *why, size_t whylen)
 {
-	char script[sizeof(schema_1) + 256];
+	autobuf struct buf script = { 0 };
 
-	(void)snprintf(script, sizeof(script), "BEGIN EXCLUSIVE; %s"
+	(void)buf_addf(&script, "BEGIN EXCLUSIVE; %s"
 	    " PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
 	    steps[from], STORE_APPLICATION_ID, (int)from + 1);
-	return db_script(db, script, why, whylen);
+	return db_script(db, buf_head(&script), why, whylen);
 }
 
 int

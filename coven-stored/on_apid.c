@@ -95,6 +95,7 @@ on_launch(struct chan *c, const union msg_any *msg, int *fd)
 		return 0;
 	}
 	run->launch = asked;
+	run->actor = mem_strdup(msg->launch.actor);
 	if (draft_row(run, &any.run_spec) < 0)
 		fatal("launch %s: the record cannot be encoded", id);
 	SHA256Init(&sha);
@@ -139,6 +140,7 @@ on_external(struct chan *c, const union msg_any *msg, int *fd)
 	j = job_new(s, JOB_EXTERNAL, NULL);
 	j->asked = (struct asked){ true, msg->external.tag };
 	j->id = mem_strdup(e->id);
+	j->actor = mem_strdup(msg->external.actor);
 	job_give(s, j, &row.data, row.len);
 	row = (struct buf){ 0 };
 	if (s->writer.bytes > LIMIT_STORE_BATCH)
@@ -155,8 +157,28 @@ on_complete(struct chan *c, const union msg_any *msg, int *fd)
 	(void)fd;
 	j->asked = (struct asked){ true, m->tag };
 	j->id = mem_strdup(m->id);
+	j->actor = mem_strdup(m->actor);
 	j->has_code = m->has_code != 0;
 	j->exit_code = m->exit_code;
+	return 0;
+}
+
+/* --- what has ended --- */
+
+static int
+on_session_archive(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_session_archive *m = &msg->session_archive;
+	struct job *j;
+
+	(void)fd;
+	if (m->archive > 1)
+		return chan_blame(c, "neither archive nor summon");
+	j = job_new(c->ctx, JOB_ARCHIVE, NULL);
+	j->asked = (struct asked){ true, m->tag };
+	j->id = mem_strdup(m->id);
+	j->actor = mem_strdup(m->actor);
+	j->archive = m->archive != 0;
 	return 0;
 }
 
@@ -165,7 +187,7 @@ on_complete(struct chan *c, const union msg_any *msg, int *fd)
 /* Hand the bytes to the runner; the answer comes with RUN_INPUT_REPLY. */
 static int
 forward(struct run *run, const struct msg_input_spec *spec,
-    const struct asked *asked)
+    const struct msg_input *input)
 {
 	struct stored *s = run->stored;
 	struct msg_run_input m = { .tag = ++s->serial, .eof = spec->eof };
@@ -180,7 +202,8 @@ forward(struct run *run, const struct msg_input_spec *spec,
 		return r;
 	in = mem_zalloc(1, sizeof(*in));
 	in->serial = m.tag;
-	in->asked = *asked;
+	in->asked = (struct asked){ true, input->tag };
+	in->actor = mem_strdup(input->actor);
 	in->payload = mem_dup(spec->payload.p, spec->payload.len);
 	in->len = spec->payload.len;
 	in->weight = spec->payload.len + spec->data.len;
@@ -218,7 +241,7 @@ on_input(struct chan *c, const union msg_any *msg, int *fd)
 		stored_reply(s, &asked, STORE_INPUT_FULL, NULL);
 		return 0;
 	}
-	r = forward(run, spec, &asked);
+	r = forward(run, spec, &msg->input);
 	if (r < 0)
 		stored_reply(s, &asked, r == -EPIPE ? STORE_NOT_LIVE :
 		    STORE_ERROR, "the runner cannot be reached");
@@ -238,6 +261,7 @@ fn(struct chan *c, const union msg_any *msg, int *fd)			\
 
 LATER(on_session_list, MSG_SESSION_LIST)
 LATER(on_session_get, MSG_SESSION_GET)
+LATER(on_session_delete, MSG_SESSION_DELETE)
 LATER(on_input_check, MSG_INPUT_CHECK)
 LATER(on_kill, MSG_KILL)
 LATER(on_signal, MSG_SIGNAL)
@@ -250,10 +274,13 @@ chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_COMPLETE] = on_complete,
 	[MSG_SESSION_LIST] = on_session_list,
 	[MSG_SESSION_GET] = on_session_get,
+	[MSG_SESSION_ARCHIVE] = on_session_archive,
+	[MSG_SESSION_DELETE] = on_session_delete,
 	[MSG_INPUT_CHECK] = on_input_check,
 	[MSG_INPUT] = on_input,
 	[MSG_KILL] = on_kill,
 	[MSG_SIGNAL] = on_signal,
 	[MSG_EVENTS] = on_events,
 	[MSG_CANCEL] = on_cancel,
+	[MSG_AUDIT_NOTE] = on_audit_note,
 };

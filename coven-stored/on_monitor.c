@@ -83,6 +83,18 @@ on_peer(struct chan *c, const union msg_any *msg, int *fd)
 /* --- recovery --- */
 
 static int
+audit_recovery(struct stored *s, const struct store_recovery *rec)
+{
+	char detail[96];
+	struct audit_entry e = { .verb = AUDIT_RECOVER, .detail = detail };
+
+	(void)snprintf(detail, sizeof(detail), "%zu live, %u orphaned, %u "
+	    "expired", rec->nlive, (unsigned)rec->orphaned,
+	    (unsigned)rec->expired);
+	return store_audit(s->store, &e);
+}
+
+static int
 recover(struct stored *s, struct store_recovery *rec)
 {
 	int r = store_begin(s->store);
@@ -90,7 +102,7 @@ recover(struct stored *s, struct store_recovery *rec)
 	if (r == 0)
 		r = store_recover(s->store, rec);
 	if (r == 0)
-		r = store_audit(s->store, AUDIT_START, NULL, "recovered");
+		r = audit_recovery(s, rec);
 	if (r == 0)
 		r = store_commit(s->store);
 	if (r < 0)
@@ -149,6 +161,8 @@ on_serve(struct chan *c, const union msg_any *msg, int *fd)
 	done.expired = rec.expired;
 	stored_tell(s, MSG_RECOVERED, &done, -1);
 	serve_runs(s);
+	/* What an earlier life did not finish. */
+	upkeep_wake(s, UPKEEP_PURGE);
 	return 0;
 }
 
@@ -182,8 +196,9 @@ refuse_launch(struct stored *s, struct run *run, uint32_t code,
 	for (i = 0; i < nitems(refusals) - 1; i++)
 		if (refusals[i].run == code)
 			break;
-	j = job_audit(s, AUDIT_REFUSAL, run->id, "%s: %s", refusals[i].name,
-	    text);
+	/* The rule alone: the text may repeat what the client sent. */
+	j = job_refusal(s, run->id, run->actor, "launch: %s",
+	    refusals[i].name);
 	j->asked = run->launch;
 	j->code = refusals[i].store;
 	/* There is no session for the answer's id part to name. */
@@ -361,7 +376,6 @@ on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
 
 	(void)msg, (void)fd;
 	s->stopping = true;
-	(void)job_audit(s, AUDIT_STOP, NULL, "asked to stop");
 	timer_start(s->loop, &s->stop_timer, LIMIT_STORE_STOP_MS);
 	return 0;
 }
@@ -370,6 +384,7 @@ chan_handler *const stored_control[MSG__COUNT] = {
 	[MSG_PEER] = on_peer,
 	[MSG_SERVE] = on_serve,
 	[MSG_SHUTDOWN] = on_shutdown,
+	[MSG_AUDIT_NOTE] = on_audit_note,
 	[MSG_RUN_PREPARED] = on_run_prepared,
 	[MSG_RUN_STARTED] = on_run_started,
 	[MSG_RUN_FAILED] = on_run_failed,

@@ -140,6 +140,7 @@ on_run_input_reply(struct chan *c, const union msg_any *msg, int *fd)
 	if (m->code == 0 && !run->exited) {
 		j = job_new(run->stored, JOB_INPUT, run);
 		j->asked = in->asked;
+		j->actor = steal(&in->actor);
 		job_give(run->stored, j, &in->payload, in->len);
 	} else {
 		stored_reply(run->stored, &in->asked, m->code == 0 ?

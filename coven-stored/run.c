@@ -138,6 +138,7 @@ run_free(struct run *run)
 	if (is_launching(run->state))
 		s->nlaunches--;
 	run_drop_record(run);
+	free(run->actor);
 	free(run);
 	stored_stop_if_done(s);
 }
@@ -207,6 +208,7 @@ run_input_free(struct run *run, struct input *in)
 	TAILQ_REMOVE(&run->inputs, in, link);
 	run->ninputs--;
 	run->input_bytes -= in->weight;
+	free(in->actor);
 	free(in->payload);
 	free(in);
 }
@@ -240,7 +242,7 @@ run_lied(struct run *run, const char *what)
 	if (log_allowed(&s->limit, "runners"))
 		log_warn("end runner %s: %s", run->id, what);
 	run_detach(run);
-	(void)job_audit(s, AUDIT_CHILD_DEATH, run->id, "runner: %s", what);
+	notef(s, AUDIT_CHILD_LIE, run->id, "runner: %s", what);
 	if (!run->gone && run->state != RS_STARTING)
 		stored_tell(s, MSG_RUN_KILL, &m, -1);
 }

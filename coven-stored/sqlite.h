@@ -55,7 +55,9 @@ int64_t		 db_int(const struct db_row *, int column);
 /* "" for null.  len may be NULL. */
 const char	*db_text(const struct db_row *, int column, size_t *len);
 /* NULL and 0 for null. */
-const void	*db_blob(const struct db_row *, int column, size_t *len);
+const void	*db_bytes(const struct db_row *, int column, size_t *len);
+/* NULL for null, and for what is not exactly that long. */
+const void	*db_blob(const struct db_row *, int column, size_t len);
 int		 db_is_null(const struct db_row *, int column);
 
 int64_t	 db_changes(const struct db *);	/* rows of the last statement */

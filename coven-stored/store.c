@@ -132,7 +132,7 @@ store_open(struct store **out, char *why, size_t whylen)
 	if (r == 0)
 		r = db_prepare(s->db, why, whylen);
 	if (r == 0 && ((r = load_salt(s)) < 0 || (r = load_seq(s)) < 0 ||
-	    (r = blocks_open(s)) < 0))
+	    (r = store_audit_open(s)) < 0 || (r = blocks_open(s)) < 0))
 		(void)snprintf(why, whylen, "meta: %s", strerror(-r));
 	if (r < 0) {
 		store_close(s);
@@ -176,6 +176,7 @@ store_commit(struct store *s)
 	if (r < 0)
 		return r;
 	s->durable_seq = s->seq;
+	s->durable_chain = s->chain;
 	blocks_after_commit(s);
 	return 0;
 }
@@ -186,6 +187,7 @@ store_rollback(struct store *s)
 	db_rollback(s->db);
 	blocks_rolled_back(s);
 	s->seq = s->durable_seq;
+	s->chain = s->durable_chain;
 }
 
 /* --- sessions --- */
@@ -331,6 +333,19 @@ store_release_exit(struct store *s, int64_t key)
 	return r;
 }
 
+static int
+audit_end(struct store *s, const char *id, enum session_status status,
+    const char *cause)
+{
+	char detail[AUDIT_DETAIL_MAX];
+	struct audit_entry e = { .verb = AUDIT_END, .session = id,
+	    .detail = detail };
+
+	(void)snprintf(detail, sizeof(detail), "%s%s%s", status_names[status],
+	    *cause != '\0' ? ": " : "", cause);
+	return store_audit(s, &e);
+}
+
 int
 store_settle(struct store *s, int64_t key, const char *id,
     enum session_status status, const char *cause)
@@ -355,8 +370,7 @@ store_settle(struct store *s, int64_t key, const char *id,
 	if (r == 0)
 		r = store_end(s, key, &end);
 	if (r == 0)
-		r = store_audit(s, killed ? AUDIT_END : AUDIT_CHILD_DEATH, id,
-		    killed ? "killed" : cause);
+		r = audit_end(s, id, status, killed ? "" : cause);
 	return r;
 }
 
@@ -483,9 +497,8 @@ recover_one(struct store *s, struct store_recovery *rec,
 	end.status = o->running ? SESSION_ORPHANED : SESSION_FAILED;
 	r = store_end(s, o->key, &end);
 	if (r == 0)
-		r = store_audit(s, AUDIT_END, o->id, o->running ?
-		    "orphaned: not handed over at start" :
-		    "failed: created and never started");
+		r = audit_end(s, o->id, end.status, o->running ?
+		    "not handed over at start" : "created and never started");
 	return r;
 }
 

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/audit.h"
 #include "common/clock.h"
 #include "common/msg.h"
 
@@ -86,6 +87,20 @@ struct store_end {
 int	 store_end(struct store *, int64_t key, const struct store_end *);
 /* Ends an external session, also again. */
 int	 store_complete(struct store *, int64_t key, const struct store_end *);
+
+/*
+ * Sets archived_at, or clears it; a second time changes nothing.  The caller
+ * knows that it has ended.
+ */
+int	 store_archive(struct store *, int64_t key, bool archive,
+	    uint64_t time_ns);
+/*
+ * Delete a session that has ended: nobody sees it from now on.  What it holds
+ * goes with store_purge, a bounded number of rows a call, until *more is
+ * false.
+ */
+int	 store_hide(struct store *, int64_t key);
+int	 store_purge(struct store *, bool *more);
 
 /* The kill was asked for: recovery and a late end find it. */
 int	 store_mark_killing(struct store *, int64_t key);
@@ -173,23 +188,34 @@ int	 store_event_seq(const struct store *, const char *id, uint64_t *seq);
 
 /* --- audit and recovery --- */
 
-enum audit_verb {
-	AUDIT_START,		/* stored began to serve */
-	AUDIT_STOP,
-	AUDIT_LAUNCH,
-	AUDIT_REFUSAL,
-	AUDIT_INPUT,
-	AUDIT_SIGNAL,
-	AUDIT_KILL,
-	AUDIT_END,
-	AUDIT_CHILD_DEATH,
-	AUDIT_EXTERNAL,
-	AUDIT_VERB__COUNT
+struct audit_entry {
+	enum audit_verb	 verb;
+	const char	*session, *actor;	/* NULL or "": none */
+	const char	*detail;
+	uint64_t	 at_ns;			/* 0: now */
 };
 
-/* Append one record; id may be NULL.  Who prints it escapes it. */
-int	 store_audit(struct store *, enum audit_verb, const char *id,
-	    const char *detail);
+/*
+ * Append one record and chain it (store_audit.c).  Whatever the bytes are,
+ * what is kept is bounded and UTF-8 without control characters.
+ */
+int	 store_audit(struct store *, const struct audit_entry *);
+/*
+ * The configuration in force, as the monitor tells it: config.read, or
+ * config.change when the last such record says something else.
+ */
+int	 store_audit_config(struct store *, const struct audit_entry *);
+
+/* The chain as it stands on disk: count and digest; no signature, no time. */
+void	 store_audit_head(const struct store *, struct audit_head *out);
+
+/* Borrowed for the call; digest is the record's own, NULL when it has none. */
+typedef int	 store_audit_cb(void *ctx, const struct audit_record *,
+		    const uint8_t *digest);
+
+/* Records with n > after, ascending, at most limit. */
+int	 store_audit_page(struct store *, uint64_t after, uint32_t limit,
+	    store_audit_cb *, void *);
 
 /*
  * Settle what an earlier life left, each with its audit record, inside a

@@ -22,7 +22,7 @@ on_last(void *ctx, const struct db_row *row)
 	const void *p;
 	size_t n;
 
-	p = db_blob(row, 5, &n);
+	p = db_bytes(row, 5, &n);
 	if (n == 0 || n >= LIMIT_STORE_BLOCK)
 		return 1;
 	if (buf_add(&t->data, p, n) < 0)
@@ -172,7 +172,7 @@ block_bytes(struct store *s, const struct db_row *row, int column,
 	int r;
 
 	if (db_is_null(row, column)) {
-		*p = db_blob(row, column + 3, n);
+		*p = db_bytes(row, column + 3, n);
 		return 0;
 	}
 	at = place_of(row, column);

@@ -18,19 +18,6 @@ static const char *const kind_names[EVENT_KIND__COUNT] = {
 	[EVENT_EXIT] = "exit",
 };
 
-static const char *const verb_names[AUDIT_VERB__COUNT] = {
-	[AUDIT_START] = "start",
-	[AUDIT_STOP] = "stop",
-	[AUDIT_LAUNCH] = "launch",
-	[AUDIT_REFUSAL] = "refusal",
-	[AUDIT_INPUT] = "input",
-	[AUDIT_SIGNAL] = "signal",
-	[AUDIT_KILL] = "kill",
-	[AUDIT_END] = "end",
-	[AUDIT_CHILD_DEATH] = "child_death",
-	[AUDIT_EXTERNAL] = "external",
-};
-
 const char *
 event_kind_name(enum event_kind kind)
 {
@@ -99,14 +86,4 @@ store_event_seq(const struct store *s, const char *id, uint64_t *seq)
 		return STORE_NOT_FOUND;
 	*seq = got;
 	return 0;
-}
-
-/* --- audit --- */
-
-int
-store_audit(struct store *s, enum audit_verb verb, const char *id,
-    const char *detail)
-{
-	return db_run(s->db, SQL_AUDIT_ADD, "isss", (int64_t)clock_wall_ns(),
-	    verb_names[verb], id, detail);
 }

@@ -7,11 +7,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/audit.h"
 #include "common/limits.h"
 #include "coven-stored/segment.h"
 #include "coven-stored/tail.h"
 
 struct db;
+
+/* Documents of one session; its key times this is the first (migrate.c). */
+#define STORE_DOCS	INT64_C(1024)
+
+/* Where the audit trail has got to. */
+struct chain {
+	uint64_t	n;		/* of the last record */
+	uint64_t	next;		/* the number that comes after it */
+	uint8_t		digest[DIGEST_LEN];
+};
 
 struct store {
 	struct db	*db;
@@ -24,7 +35,12 @@ struct store {
 	bool		 dead_due;	/* places may wait to be given back */
 	unsigned	 nfreed;	/* given back; their rows are there */
 	struct place	 freed[LIMIT_STORE_FREED];
+	uint8_t		 chain_id[AUDIT_CHAIN_LEN];
+	struct chain	 chain, durable_chain;
 };
+
+/* Once, when the file is open and its statements are prepared. */
+int	store_audit_open(struct store *);
 
 /* store_block.c: where events lie, behind store_event.c. */
 

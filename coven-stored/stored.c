@@ -121,8 +121,9 @@ stored_apid_ended(struct chan *c, int why)
 		TAILQ_FOREACH(in, &run->inputs, link)
 			forget(&in->asked);
 	}
-	(void)job_audit(s, AUDIT_CHILD_DEATH, NULL, "apid: %s",
-	    why == CHAN_BAD ? c->blame : "its channel ended");
+	/* That it died, if it did, is the monitor's to say. */
+	if (why == CHAN_BAD)
+		notef(s, AUDIT_CHILD_LIE, NULL, "apid: %s", c->blame);
 }
 
 /* --- the turn and the end --- */
@@ -175,6 +176,7 @@ stored_init(struct stored *s, struct loop *l, struct chan *control,
 	if (r < 0)
 		return r;
 	writer_init(s);
+	upkeep_init(s);
 	loop_on_batch(l, on_batch, s);
 	return 0;
 }
@@ -192,6 +194,7 @@ stored_fini(struct stored *s)
 	}
 	runs_free(s);
 	timer_stop(s->loop, &s->writer.retry);
+	timer_stop(s->loop, &s->upkeep.timer);
 	timer_stop(s->loop, &s->stop_timer);
 	loop_on_batch(s->loop, NULL, NULL);
 	reserve_close(&s->writer.reserve);

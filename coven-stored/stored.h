@@ -51,6 +51,7 @@ struct input {
 	TAILQ_ENTRY(input)	 link;
 	uint64_t		 serial;	/* the runner's tag */
 	struct asked		 asked;
+	char			*actor;		/* who sent it */
 	char			*payload;	/* of the event */
 	size_t			 len, weight;
 };
@@ -80,6 +81,7 @@ struct run {
 	unsigned	 jobs, end_jobs;
 
 	struct asked	 launch;
+	char		*actor;		/* who launched it */
 	struct buf	 record;	/* its SESSION_ROW, encoded */
 	uint8_t		 digest[MSG_DIGEST_LEN];
 
@@ -126,10 +128,13 @@ void		 runs_free(struct stored *);
 /* --- jobs: what changes the store --- */
 
 enum job_kind {
-	JOB_AUDIT,
+	JOB_AUDIT,		/* a refusal, and its answer */
+	JOB_NOTE,		/* what the audit alone has */
 	JOB_RECORD,		/* a launch's row */
 	JOB_EXTERNAL,
 	JOB_COMPLETE,
+	JOB_ARCHIVE,
+	JOB_DELETE,
 	JOB_EVENT,
 	JOB_INPUT,
 	JOB_SIGNAL,
@@ -156,9 +161,11 @@ struct job {
 	uint32_t		 signo;
 	bool			 failed;
 	bool			 drop;		/* JOB_FAILED: never started */
+	bool			 archive;	/* or summon */
 	bool			 chosen;	/* writer.c: in this commit */
 	char			*id;		/* owned, or NULL */
 	char			*text;		/* owned, or NULL */
+	char			*actor;		/* owned, or NULL */
 	char			*data;		/* owned, or NULL */
 	size_t			 len;
 };
@@ -189,10 +196,20 @@ struct job	*job_new(struct stored *, enum job_kind, struct run *);
 void		 job_give(struct stored *, struct job *, char **data, size_t n);
 /* Of one that is in no list any more; may free its run. */
 void		 job_free(struct job *);
-/* An audit record, and nothing else; a refusal adds who is to be told. */
-struct job	*job_audit(struct stored *, enum audit_verb, const char *id,
-		    const char *fmt, ...)
+/* A refusal on record; the caller adds who is to be told and what. */
+struct job	*job_refusal(struct stored *, const char *id,
+		    const char *actor, const char *fmt, ...)
 		    __attribute__((format(printf, 4, 5)));
+
+/* --- notes.c: records about nothing else that is written --- */
+
+/* Queue one.  Too many at once are counted, and the count is on record. */
+void	note(struct stored *, const struct audit_entry *);
+void	notef(struct stored *, enum audit_verb, const char *id,
+	    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int	note_apply(struct stored *, struct job *);
+void	note_done(struct stored *, struct job *);
+chan_handler	on_audit_note;		/* from the monitor and from apid */
 
 /* --- writer --- */
 
@@ -210,6 +227,28 @@ void	writer_init(struct stored *);
 /* Commit what is queued, then tell; true if anything was committed. */
 bool	writer_run(struct stored *);
 bool	writer_idle(const struct stored *);
+
+/* JOB_ARCHIVE and JOB_DELETE (records.c). */
+int	archive_apply(struct stored *, struct job *);
+int	delete_apply(struct stored *, struct job *);
+void	delete_done(struct stored *, struct job *);
+
+/* --- upkeep: work of the store's own, in pieces, when nobody waits --- */
+
+enum upkeep_task {
+	UPKEEP_PURGE,		/* what deleted sessions leave */
+	UPKEEP__COUNT
+};
+
+struct upkeep {
+	struct timer	 timer;
+	bool		 due[UPKEEP__COUNT];
+	unsigned	 next;		/* whose turn it is */
+};
+
+void	upkeep_init(struct stored *);
+/* There is work for it. */
+void	upkeep_wake(struct stored *, enum upkeep_task);
 
 /* --- asks: what reads --- */
 
@@ -242,12 +281,17 @@ struct stored {
 	struct chan		 apid;
 	struct store		*store;
 	struct writer		 writer;
+	struct upkeep		 upkeep;
 	struct run_tree		 runs;
 	size_t			 nruns, nlaunches, record_bytes;
 	struct ask_list		 asks;
 	struct wait_tree	 waits;
 	size_t			 nwaits;
 	uint64_t		 serial;	/* for inputs and waits */
+	unsigned		 nnotes;	/* queued */
+	uint64_t		 notes_lost;
+	int64_t			 notes_window_ns;	/* of apid's */
+	unsigned		 notes_told;
 	bool			 serving, stopping;
 	struct timer		 stop_timer;
 	struct log_limit	 limit;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/buf.h"
 #include "covenctl/client.h"
@@ -27,11 +28,12 @@ enum ctl_status {
 };
 
 enum ctl_opt {
-	OPT_HELP, OPT_HOME, OPT_JSON,
+	OPT_HELP, OPT_VERSION, OPT_HOME, OPT_JSON,
 	OPT_PROJECT, OPT_CWD, OPT_ENV, OPT_TTY, OPT_NO_TTY,
 	OPT_INTERACTIVE, OPT_STREAM, OPT_MODEL, OPT_TITLE,
+	OPT_STATUS, OPT_HARNESS, OPT_SEARCH, OPT_IDS,
 	OPT_ALL, OPT_LIMIT, OPT_FOLLOW, OPT_AFTER, OPT_NO_NEWLINE,
-	OPT_FOREGROUND,
+	OPT_YES, OPT_FOREGROUND,
 	OPT_COUNT,
 };
 
@@ -39,17 +41,43 @@ enum ctl_opt {
 
 struct ctl;
 
+/* What a verb needs before it runs, and how its words are read. */
+#define VERB_HOME	1u	/* the home is opened before run */
+#define VERB_COMMAND	2u	/* the first argument ends the options */
+
+/*
+ * One row is all that help, completion and the manual's check know of a verb.
+ */
 struct verb {
-	const char	*name, *args, *summary;
+	const char	*name;		/* "kill", or two: "config check" */
+	const char	*args;		/* "" or "ID TEXT" */
+	const char	*summary;	/* one line */
 	int		(*run)(struct ctl *);	/* an exit status */
-	unsigned	 opts;			/* mask of enum ctl_opt */
+	uint64_t	 opts;		/* mask of enum ctl_opt */
 	int		 min_args, max_args;	/* max_args -1: any */
-	bool		 needs_daemon;	/* the home is opened before run */
-	bool		 command;	/* its name ends the options */
+	unsigned	 flags;
+	const char	*words;		/* what the first argument may be */
+	const char	*help;		/* a paragraph for "help VERB" */
 };
+
+/* An option; its name on the command line is --name or -letter. */
+struct opt {
+	const char	*name, *arg, *summary;	/* arg NULL: a flag */
+	char		 letter;
+	const char	*words;		/* what its value may be */
+};
+
+const struct verb	*verb_table(size_t *n);
+const struct opt	*opt_table(void);	/* OPT_COUNT rows */
+/* By its whole name; n: of how many bytes of it. */
+const struct verb	*verb_find(const char *name, size_t n);
+/* Options that every verb has. */
+#define OPTS_ALWAYS	(UINT64_C(1) << OPT_HELP |			\
+			UINT64_C(1) << OPT_HOME | UINT64_C(1) << OPT_JSON)
 
 struct ctl {
 	const struct verb	*verb;
+	const char		*group;	/* "config" and --help alone */
 	const char		*opt[OPT_COUNT];	/* NULL: not given */
 	const char		*env[CTL_ENV_MAX];	/* every --env */
 	size_t			 nenv;
@@ -62,8 +90,17 @@ struct ctl {
 /* Parses, dispatches; returns the exit status. */
 int	ctl_main(int argc, char **argv);
 
-/* The whole --help, from the tables. */
+/* help.c: the whole --help, or one verb's, from the tables. */
 void	ctl_help(struct buf *);
+void	ctl_help_verb(const struct verb *, struct buf *);
+/* Every row of a group ("config"): 0, or 1 when there is none. */
+int	ctl_help_group(const char *name, struct buf *);
+
+/* On a terminal, ask; elsewhere --yes must have been given.  0 to go on. */
+int	ctl_confirm(struct ctl *, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
+/* Print a buffer on standard output: an exit status. */
+int	ctl_print(const struct buf *);
 
 /* "covenctl: ..." on standard error; control bytes are escaped. */
 void	ctl_err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -81,6 +118,8 @@ int	ctl_number(struct ctl *, enum ctl_opt, long long min, long long max,
 /* Writes all of it; 0 or -errno. */
 int	ctl_write(int fd, const void *, size_t);
 
+int	verb_help(struct ctl *);
+int	verb_completion(struct ctl *);
 int	verb_start(struct ctl *);
 int	verb_stop(struct ctl *);
 int	verb_restart(struct ctl *);
@@ -91,8 +130,13 @@ int	verb_exec(struct ctl *);
 int	verb_sessions(struct ctl *);
 int	verb_attach(struct ctl *);
 int	verb_log(struct ctl *);
+int	verb_logs(struct ctl *);
 int	verb_events(struct ctl *);
 int	verb_input(struct ctl *);
 int	verb_kill(struct ctl *);
+int	verb_panic(struct ctl *);
+int	verb_archive(struct ctl *);
+int	verb_summon(struct ctl *);
+int	verb_sacrifice(struct ctl *);
 
 #endif

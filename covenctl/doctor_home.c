@@ -1,5 +1,4 @@
 /* doctor: the rules of the home, and who holds it. */
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -139,53 +138,12 @@ check_home_socket(struct doctor *d)
 		    "a socket of your own");
 }
 
-/* Is the serve lock held?  Asked only when no daemon answers. */
-static bool
-lock_held(const struct home *h)
-{
-	autoclose int fd = openat(h->dir, "daemon-serve.lock",
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == -1 &&
-	    errno == EWOULDBLOCK;
-}
-
-/* The pid in /proc/locks that holds it, or 0. */
-static int
-lock_holder(const struct home *h)
-{
-	char line[256];
-	struct stat st;
-	FILE *f;
-	int holder = 0;
-
-	if (fstatat(h->dir, "daemon-serve.lock", &st, 0) == -1 ||
-	    (f = fopen("/proc/locks", "re")) == NULL)
-		return 0;
-	while (holder == 0 && fgets(line, sizeof(line), f) != NULL) {
-		/* "1: FLOCK  ADVISORY  WRITE 812 08:01:524313 0 EOF" */
-		char *at = strstr(line, "WRITE "), *ino;
-		long pid;
-
-		if (strstr(line, "FLOCK") == NULL || at == NULL)
-			continue;
-		pid = strtol(at + 6, &at, 10);
-		at[strcspn(at + 1, " ") + 1] = '\0';
-		ino = strrchr(at, ':');
-		if (ino != NULL && pid > 0 && pid <= INT_MAX &&
-		    strtoull(ino + 1, NULL, 10) == st.st_ino)
-			holder = (int)pid;
-	}
-	(void)fclose(f);
-	return holder;
-}
-
 void
 check_daemon(struct doctor *d)
 {
 	const struct daemon *m = &d->daemon;
 	char hint[128] = "";
-	int holder;
+	pid_t holder;
 
 	if (m->state == DAEMON_RUNNING) {
 		found(d, "daemon", FINDING_PASS, NULL,
@@ -193,11 +151,12 @@ check_daemon(struct doctor *d)
 		    m->version);
 		return;
 	}
-	if (d->home == HOME_OK && !d->untrusted && lock_held(&d->ctl->home)) {
-		holder = lock_holder(&d->ctl->home);
+	if (d->home == HOME_OK && !d->untrusted &&
+	    home_lock_held(&d->ctl->home)) {
+		holder = home_lock_holder(&d->ctl->home);
 		if (holder != 0)
 			(void)snprintf(hint, sizeof(hint),
-			    "kill %d, then covenctl start", holder);
+			    "kill %d, then covenctl start", (int)holder);
 		found(d, "daemon", FINDING_FAIL, hint,
 		    "an old daemon holds the home but does not answer%s",
 		    holder == 0 ? "; its process is not visible here" : "");

@@ -1,5 +1,7 @@
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 
 #include <errno.h>
@@ -16,6 +18,7 @@
 #include "covenctl/home.h"
 
 #define SOCKET_NAME	"/coven.sock"
+#define LOCK_NAME	"daemon-serve.lock"
 
 /* Record what is wrong; the caller adds the repair. */
 static enum home_code __attribute__((format(printf, 3, 4)))
@@ -198,4 +201,63 @@ home_read(const struct home *h, const char *name, char *out, size_t max)
 		return -EFBIG;
 	out[n] = '\0';
 	return (ssize_t)n;
+}
+
+bool
+home_lock_held(const struct home *h)
+{
+	autoclose int fd = openat(h->dir, LOCK_NAME,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == -1 &&
+	    errno == EWOULDBLOCK;
+}
+
+/*
+ * "1: FLOCK  ADVISORY  WRITE 812 08:01:524313 0 EOF".  The device counts as
+ * well, but where the file system gives files other numbers than itself
+ * (btrfs, overlay) the inode alone must do.
+ */
+static pid_t
+holder_in(char *line, const struct stat *st, bool *exact)
+{
+	char *at = strstr(line, "WRITE "), *word, *end;
+	unsigned long long major, minor, ino;
+	long pid;
+
+	if (strstr(line, "FLOCK") == NULL || at == NULL)
+		return 0;
+	pid = strtol(at + 6, &word, 10);
+	major = strtoull(word, &end, 16);
+	if (*end != ':')
+		return 0;
+	minor = strtoull(end + 1, &end, 16);
+	if (*end != ':')
+		return 0;
+	ino = strtoull(end + 1, NULL, 10);
+	if (ino != st->st_ino || pid <= 0 || pid > INT_MAX)
+		return 0;
+	*exact = major == major(st->st_dev) && minor == minor(st->st_dev);
+	return (pid_t)pid;
+}
+
+pid_t
+home_lock_holder(const struct home *h)
+{
+	pid_t holder = 0, pid;
+	char line[256];
+	struct stat st;
+	bool exact = false;
+	FILE *f;
+
+	if (fstatat(h->dir, LOCK_NAME, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    (f = fopen("/proc/locks", "re")) == NULL)
+		return 0;
+	while (!exact && fgets(line, sizeof(line), f) != NULL) {
+		pid = holder_in(line, &st, &exact);
+		if (pid != 0)
+			holder = pid;
+	}
+	(void)fclose(f);
+	return holder;
 }

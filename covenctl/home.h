@@ -6,6 +6,7 @@
 #define COVEN_COVENCTL_HOME_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -35,6 +36,11 @@ enum home_code	home_name(struct home *, const char *given);
 /* Opens and checks what path names.  On refusal why and hint are set. */
 enum home_code	home_open(struct home *);
 void		home_close(struct home *);
+
+/* Is the lock held that a daemon holds as long as it lives? */
+bool	home_lock_held(const struct home *);
+/* By whom: the pid in /proc/locks, 0 when it is held by none, or unseen. */
+pid_t	home_lock_holder(const struct home *);
 
 /*
  * A small file of the home: regular, ours, not a link, at most max bytes.

@@ -3,7 +3,8 @@ libcovenctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) $(SMARTCOLS_CFLAGS)
 libcovenctl_a_SOURCES = \
 	covenctl/api.c covenctl/api.h \
 	covenctl/client.c covenctl/client.h \
-	covenctl/ctl.h covenctl/verbs.c \
+	covenctl/args.c covenctl/ctl.h covenctl/verbs.c \
+	covenctl/complete.c covenctl/help.c covenctl/record.c \
 	covenctl/doctor.c covenctl/doctor.h \
 	covenctl/doctor_home.c covenctl/doctor_kernel.c \
 	covenctl/feed.c covenctl/feed.h \
@@ -11,6 +12,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/jsonr.c covenctl/jsonr.h \
 	covenctl/launch.c \
 	covenctl/lifecycle.c covenctl/lifecycle.h \
+	covenctl/panic.c \
 	covenctl/reply.c covenctl/reply.h \
 	covenctl/sessions.c \
 	covenctl/start.c \
@@ -23,6 +25,21 @@ COVENCTL_LIBS = libcovenctl.a $(COMMON_LIBS) $(JSONC_LIBS) $(SMARTCOLS_LIBS)
 bin_PROGRAMS += covenctl/covenctl
 covenctl_covenctl_SOURCES = covenctl/main.c
 covenctl_covenctl_LDADD = $(COVENCTL_LIBS)
+
+# Completion comes from the verb table, so it is printed by the program.
+bashcompdir = $(datadir)/bash-completion/completions
+zshcompdir = $(datadir)/zsh/site-functions
+fishcompdir = $(datadir)/fish/vendor_completions.d
+nodist_bashcomp_DATA = covenctl/completion/covenctl
+nodist_zshcomp_DATA = covenctl/completion/_covenctl
+nodist_fishcomp_DATA = covenctl/completion/covenctl.fish
+CTL_COMPLETION = $(nodist_bashcomp_DATA) $(nodist_zshcomp_DATA) \
+	$(nodist_fishcomp_DATA)
+CLEANFILES += $(CTL_COMPLETION)
+$(CTL_COMPLETION): covenctl/covenctl$(EXEEXT)
+	@$(MKDIR_P) covenctl/completion
+	@case $@ in *.fish) s=fish ;; */_*) s=zsh ;; *) s=bash ;; esac; \
+	    covenctl/covenctl$(EXEEXT) completion $$s >$@.new && mv $@.new $@
 
 dist_man_MANS += doc/covenctl.1
 EXTRA_DIST += tests/golden/covenctl-help.txt

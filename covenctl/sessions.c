@@ -1,17 +1,15 @@
-/* Verbs about sessions that are on record. */
-#include <inttypes.h>
+/* The list of sessions: pages, filters, a table. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "common/jsonw.h"
 #include "common/mem.h"
+#include "common/utf8.h"
 #include "covenctl/api.h"
-#include "covenctl/feed.h"
 #include "covenctl/table.h"
 #include "covenctl/text.h"
-#include "covenctl/watch.h"
 
 #define TITLE_MAX	120
 #define PAGE		200
@@ -87,35 +85,106 @@ cursor_ok(const char *c)
 	    "0123456789-_") == strlen(c);
 }
 
+static bool
+is(const struct jr *s, const char *name, const char *value)
+{
+	const char *v = jr_kstr(s, name);
+
+	return v != NULL && strcmp(v, value) == 0;
+}
+
+/* --status and --harness. */
+static bool
+wanted(const struct ctl *ctl, const struct jr *s)
+{
+	const char *status = ctl->opt[OPT_STATUS];
+	const char *harness = ctl->opt[OPT_HARNESS];
+
+	if (harness != NULL && !is(s, "harness", harness))
+		return false;
+	if (status == NULL)
+		return true;
+	if (strcmp(status, "live") == 0)
+		return is(s, "status", "running") || is(s, "status", "created");
+	if (strcmp(status, "archived") == 0)
+		return jr_kstr(s, "archived_at") != NULL;
+	return is(s, "status", status);
+}
+
+/* What is no letter, digit, '-', '_', '.' or '~' travels as %XX. */
+static int
+put_query(struct ctl *ctl, char *out, size_t len)
+{
+	const char *s = ctl->opt[OPT_SEARCH];
+	autobuf struct buf b = { 0 };
+
+	out[0] = '\0';
+	if (s == NULL)
+		return 0;
+	if (*s == '\0' || !utf8_valid(s, strlen(s))) {
+		ctl_err("--search: give some text, in UTF-8");
+		return CTL_USAGE;
+	}
+	(void)buf_adds(&b, "&query=");
+	for (; *s != '\0'; s++)
+		if (isalnum((unsigned char)*s) || strchr("-_.~", *s) != NULL)
+			(void)buf_add(&b, s, 1);
+		else
+			(void)buf_addf(&b, "%%%02X", (unsigned char)*s);
+	if (buf_left(&b) >= len) {
+		ctl_err("--search: the text is too long");
+		return CTL_USAGE;
+	}
+	memcpy(out, buf_head(&b), buf_left(&b) + 1);
+	return 0;
+}
+
 /* Each page in turn; add is called for each record until left is 0. */
 static int
 each_session(struct ctl *ctl, long long left,
     void (*add)(void *, const struct jr *), void *to)
 {
-	char target[API_TARGET_MAX], cursor[512] = "";
+	char target[API_TARGET_MAX], cursor[512] = "", query[400];
+	const char *next, *status = ctl->opt[OPT_STATUS];
+	bool all = ctl->opt[OPT_ALL] != NULL ||
+	    (status != NULL && strcmp(status, "archived") == 0);
+	bool some = status != NULL || ctl->opt[OPT_HARNESS] != NULL;
 	const struct jr *list;
-	const char *next;
-	int rc;
+	int rc = put_query(ctl, query, sizeof(query));
 
-	while (left > 0) {
+	while (rc == 0 && left > 0) {
 		autoanswer struct answer a = { 0 };
 
 		(void)snprintf(target, sizeof(target),
-		    API "/sessions?limit=%lld&includeArchived=%s%s%s",
-		    left < PAGE ? left : PAGE,
-		    ctl->opt[OPT_ALL] != NULL ? "true" : "false",
-		    cursor[0] != '\0' ? "&cursor=" : "", cursor);
+		    API "/sessions?limit=%lld&includeArchived=%s%s%s%s",
+		    some || left > PAGE ? PAGE : left, all ? "true" : "false",
+		    query, cursor[0] != '\0' ? "&cursor=" : "", cursor);
 		if ((rc = api_get(ctl, target, &a)) != 0)
 			return rc;
 		list = jr_get(a.doc, "sessions");
-		for (size_t i = 0; i < jr_count(list) && left > 0; i++, left--)
+		for (size_t i = 0; i < jr_count(list) && left > 0; i++) {
+			if (!wanted(ctl, jr_at(list, i)))
+				continue;
 			add(to, jr_at(list, i));
+			left--;
+		}
 		next = jr_kstr(a.doc, "next_cursor");
 		if (next == NULL || jr_count(list) == 0 || !cursor_ok(next))
 			break;
 		memcpy(cursor, next, strlen(next) + 1);
 	}
-	return 0;
+	return rc;
+}
+
+/* Only what can stand on a command line again. */
+static void
+list_id(void *to, const struct jr *s)
+{
+	const char *id = jr_kstr(s, "id");
+
+	(void)to;
+	if (id != NULL && *id != '\0' && strpbrk(id, " \t\r\n") == NULL)
+		(void)printf("%s\n", id);
 }
 
 struct rows {
@@ -157,8 +226,7 @@ sessions_json(struct ctl *ctl, long long limit)
 		ctl_err("the list is too long: give --limit");
 		return CTL_FAILED;
 	}
-	return ctl_write(STDOUT_FILENO, buf_head(&out), buf_left(&out)) < 0 ?
-	    CTL_FAILED : CTL_OK;
+	return ctl_print(&out);
 }
 
 int
@@ -172,139 +240,12 @@ verb_sessions(struct ctl *ctl)
 		return rc;
 	if (ctl->opt[OPT_JSON] != NULL)
 		return sessions_json(ctl, limit);
+	if (ctl->opt[OPT_IDS] != NULL)
+		return each_session(ctl, limit, list_id, NULL);
 	rows.table = table_new(columns, nitems(columns));
 	rc = each_session(ctl, limit, list_row, &rows);
 	if (rc == 0 && table_print(rows.table) < 0)
 		rc = CTL_FAILED;
 	table_free(rows.table);
 	return rc;
-}
-
-static int
-print_answer(const struct answer *a)
-{
-	return printf("%s\n", jr_text(a->doc)) < 0 ? CTL_FAILED : CTL_OK;
-}
-
-int
-verb_log(struct ctl *ctl)
-{
-	autoanswer struct answer a = { 0 };
-	char target[API_TARGET_MAX];
-	int rc;
-
-	if ((rc = api_session(target, ctl->argv[0], "/log")) != 0 ||
-	    (rc = api_get(ctl, target, &a)) != 0)
-		return rc;
-	if (ctl->opt[OPT_JSON] != NULL)
-		return print_answer(&a);
-	for (size_t i = 0; i < jr_count(a.doc); i++) {
-		static const char *const names[] = { "ts", "level",
-		    "message" };
-		autobuf struct buf line = { 0 };
-
-		for (size_t k = 0; k < nitems(names); k++) {
-			const char *v = jr_kstr(jr_at(a.doc, i), names[k]);
-
-			v = v != NULL ? v : "-";
-			text_line(&line, v, strlen(v), 8192);
-			(void)buf_adds(&line, k + 1 < nitems(names) ? " " :
-			    "\n");
-		}
-		if (ctl_write(STDOUT_FILENO, buf_head(&line),
-		    buf_left(&line)) < 0)
-			return CTL_FAILED;
-	}
-	return CTL_OK;
-}
-
-static int
-watch_id(struct watch *w, struct ctl *ctl)
-{
-	const char *id = ctl->argv[0];
-	long long after = 0;
-	int rc;
-
-	watch_init(w, ctl, false);
-	if (strlen(id) > WATCH_ID_MAX) {
-		ctl_err("%s: not a session id", id);
-		return CTL_USAGE;
-	}
-	memcpy(w->id, id, strlen(id) + 1);
-	rc = ctl_number(ctl, OPT_AFTER, 0, INT64_MAX, &after);
-	w->after = after;
-	return rc;
-}
-
-int
-verb_events(struct ctl *ctl)
-{
-	struct watch w;
-	long long limit = 0;
-	int rc;
-
-	if ((rc = watch_id(&w, ctl)) != 0 ||
-	    (rc = ctl_number(ctl, OPT_LIMIT, 1, INT64_MAX, &limit)) != 0)
-		return rc;
-	w.limit = limit;
-	w.lines = true;
-	w.once = ctl->opt[OPT_FOLLOW] == NULL;
-	watch_signals(&w);
-	rc = watch_run(&w);
-	/* It shows what is on record: how the session ended is content. */
-	return w.ended ? CTL_OK : rc;
-}
-
-int
-verb_attach(struct ctl *ctl)
-{
-	struct watch w;
-	int rc;
-
-	if ((rc = watch_id(&w, ctl)) != 0)
-		return rc;
-	watch_signals(&w);
-	if (feed_wanted()) {
-		pid_t pid = feed_start(ctl, w.id, FEED_BYTES);
-
-		w.feeder = pid > 0 ? pid : 0;
-	}
-	return watch_run(&w);
-}
-
-int
-verb_input(struct ctl *ctl)
-{
-	autobuf struct buf text = { 0 };
-	int rc;
-
-	if (buf_addf(&text, "%s%s", ctl->argv[1],
-	    ctl->opt[OPT_NO_NEWLINE] != NULL ? "" : "\n") < 0)
-		return CTL_FAILED;
-	rc = feed_send(ctl, ctl->argv[0], buf_head(&text), buf_left(&text),
-	    false);
-	if (rc == FEED_OVER) {
-		ctl_err("session %s has ended", ctl->argv[0]);
-		return CTL_FAILED;
-	}
-	if (rc == 0 && ctl->opt[OPT_JSON] != NULL)
-		(void)puts("{\"ok\":true,\"accepted\":true}");
-	return rc;
-}
-
-int
-verb_kill(struct ctl *ctl)
-{
-	autoanswer struct answer a = { 0 };
-	autobuf struct buf body = { 0 };
-	char target[API_TARGET_MAX];
-	int rc;
-
-	(void)buf_adds(&body, "{}");
-	if ((rc = api_session(target, ctl->argv[0], "/kill")) != 0 ||
-	    (rc = api_post(ctl, target, &body, API_SLOW_MS, &a)) != 0)
-		return rc;
-	if (ctl->opt[OPT_JSON] != NULL)
-		return print_answer(&a);
-	return CTL_OK;
 }

@@ -241,6 +241,26 @@ kill_one(struct evil *e)
 	evil_send(e, TO_STORED, MSG_KILL, &m);
 }
 
+/*
+ * What has ended may be put away or forgotten; but the rows of what it ran
+ * are what it is judged by.
+ */
+static void
+put_away(struct evil *e)
+{
+	struct msg_session_archive a = { .tag = ++tag, .id = any_id(e),
+	    .archive = evil_pick(e, 2) };
+	struct msg_session_delete d = { .tag = ++tag,
+	    .id = evil_once_in(e, 2) ? "ext-evil" : "\x01" "1" };
+
+	if (evil_once_in(e, 20))
+		a.archive = evil_random(e);
+	if (evil_once_in(e, 2))
+		evil_send(e, TO_STORED, MSG_SESSION_ARCHIVE, &a);
+	else
+		evil_send(e, TO_STORED, MSG_SESSION_DELETE, &d);
+}
+
 static void
 signal_one(struct evil *e)
 {
@@ -419,6 +439,7 @@ static const struct evil_act acts[] = {
 	{ "stored_has_gone", stored_has_gone, 2, true },
 	{ "launch_many", launch_many, 1, true },
 	{ "external", external, 4, true },
+	{ "put_away", put_away, 3, true },
 	{ "signal_one", signal_one, 3, true },
 	{ "who", who, 2, true },
 	{ "stop_another", stop_another, 1, false },

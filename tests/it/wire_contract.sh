@@ -124,6 +124,10 @@ if launch cat; then
 	live=$ID
 	post "/api/v1/sessions/$live/input" '{"data":"x\n"}' |
 		vector "A6 input" 202 '"accepted":true'
+	post "/api/v1/sessions/$live/archive" '' |
+		vector "a live one is not archived" 409 '"code":"session_live"'
+	printf 'DELETE /sessions/%s HTTP/1.1\r\nHost: coven\r\n\r\n' \
+	    "$live" | vector "nor deleted" 409 '"code":"session_live"'
 	post "/api/v1/sessions/$live/input" '{"data":1}' |
 		vector "input that is no string" 400 '"code":"invalid_request"'
 	printf 'POST /sessions/%s/kill HTTP/1.1\r\nHost: coven\r\n\r\n' \
@@ -136,6 +140,18 @@ if launch cat; then
 	get "/api/v1/events?sessionId=$live" | vector "A7 events" 200 \
 	    '"kind":"input","payload_json":"\{\\"data\\":\\"x\\\\n\\"\}"'
 	get "/api/v1/sessions/$live/log" | vector "the log" 200 '^\[\{"ts":'
+	post "/api/v1/sessions/$live/archive" '' |
+		vector "archived, its status kept" 200 \
+		    '"status":"killed".*"archived_at":"20'
+	get '/api/v1/sessions?includeArchived=false' |
+		vector "what is archived is not listed" 200 '"sessions":\['
+	is "unless asked for" "$(grep -c "$live" "$W/body")" 0
+	post "/api/v1/sessions/$live/summon" '' |
+		vector "summoned" 200 '"archived_at":null'
+	printf 'DELETE /api/v1/sessions/%s HTTP/1.1\r\nHost: coven\r\n\r\n' \
+	    "$live" | vector "deleted" 200 "^\{\"ok\":true,\"deleted\":true,\"id\":\"$live\"\}\$"
+	get "/api/v1/events?sessionId=$live" |
+		vector "and so are its events" 404 '"code":"session_not_found"'
 else
 	tap_not_ok "A6 a live session" "$W/reply"
 fi

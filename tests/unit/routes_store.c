@@ -237,6 +237,30 @@ on_input(struct chan *c, const union msg_any *msg, int *fd)
 }
 
 static int
+on_archive(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_session_archive *m = &msg->session_archive;
+
+	(void)fd;
+	if (!exists(m->id))
+		return reply_code(c, m->tag, STORE_NOT_FOUND);
+	if (strcmp(m->id, "live") == 0)
+		return reply_code(c, m->tag, STORE_LIVE);
+	return reply_session(c, m->tag, STORE_OK, m->id, m->archive ?
+	    "completed" : "idle", 0);
+}
+
+static int
+on_delete(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_session_delete *m = &msg->session_delete;
+
+	(void)fd;
+	return reply_code(c, m->tag, !exists(m->id) ? STORE_NOT_FOUND :
+	    strcmp(m->id, "live") == 0 ? STORE_LIVE : STORE_OK);
+}
+
+static int
 on_kill(struct chan *c, const union msg_any *msg, int *fd)
 {
 	uint32_t code = liveness(msg->kill.id);
@@ -309,18 +333,33 @@ on_cancel(struct chan *c, const union msg_any *msg, int *fd)
 	return 0;
 }
 
+static int
+on_audit_note(struct chan *c, const union msg_any *msg, int *fd)
+{
+	(void)c;
+	(void)fd;
+	if (*msg->audit_note.detail == '\0' ||
+	    strncmp(msg->audit_note.actor, "uid ", 4) != 0)
+		fatal("a note of nothing or nobody");
+	sh->notes++;
+	return 0;
+}
+
 static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_LAUNCH] = on_launch,
 	[MSG_EXTERNAL] = on_external,
 	[MSG_COMPLETE] = on_complete,
 	[MSG_SESSION_LIST] = on_list,
 	[MSG_SESSION_GET] = on_get,
+	[MSG_SESSION_ARCHIVE] = on_archive,
+	[MSG_SESSION_DELETE] = on_delete,
 	[MSG_INPUT_CHECK] = on_input_check,
 	[MSG_INPUT] = on_input,
 	[MSG_KILL] = on_kill,
 	[MSG_SIGNAL] = on_signal,
 	[MSG_EVENTS] = on_events,
 	[MSG_CANCEL] = on_cancel,
+	[MSG_AUDIT_NOTE] = on_audit_note,
 };
 
 /* --- the monitor -------------------------------------------------------- */

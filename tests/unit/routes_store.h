@@ -22,6 +22,7 @@ struct shared {
 	volatile unsigned	sessions;	/* in the list */
 	/* what arrived */
 	volatile unsigned	whos, cancels, stops, launches, inputs, lost;
+	volatile unsigned	notes;		/* for the audit */
 	volatile unsigned	stuck;		/* asked for, not answered */
 	volatile unsigned	signo;
 	volatile unsigned	transport, stdin_eof, rows, cols;

@@ -125,6 +125,23 @@ const struct vector vectors[] = {
 	{ "POST", "/sessions/no/complete", "{}", 404, NULL,
 	    { ERR("session_not_found") } },
 
+	/* what has ended */
+	{ "POST", "/sessions/ended/archive", "", 200,
+	    RECORD("ended", "completed", "false"), { 0 } },
+	{ "POST", "/sessions/a/b/summon", NULL, 200,
+	    RECORD("a/b", "idle", "false"), { 0 } },
+	{ "POST", "/sessions/live/archive", "{}", 409, NULL,
+	    { ERR("session_live"), "\"sessionId\":\"live\"" } },
+	{ "POST", "/sessions/no/summon", "{}", 404, NULL,
+	    { ERR("session_not_found") } },
+	{ "DELETE", "/api/v1/sessions/a/b", NULL, 200,
+	    "{\"ok\":true,\"deleted\":true,\"id\":\"a/b\"}", { 0 } },
+	{ "DELETE", "/sessions/live", NULL, 409, NULL,
+	    { ERR("session_live") } },
+	{ "DELETE", "/sessions/no", NULL, 404, NULL,
+	    { ERR("session_not_found") } },
+	{ "DELETE", "/sessions", NULL, 404, NULL, { ERR("not_found") } },
+
 	/* external */
 	{ "POST", "/sessions/external", "{\"projectRoot\":\"/p\","
 	    "\"harness\":\"h\"}", 400, NULL, { "`id` is required" } },

@@ -490,6 +490,96 @@ sessions_are_listed_by_pages(void **state)
 	fake_stop(&f);
 }
 
+#define ROW(id, status, harness, more) "{\"id\":\"" id "\"," \
+    "\"status\":\"" status "\",\"harness\":\"" harness "\"" more "}"
+
+static void
+sessions_are_filtered(void **state)
+{
+	static const struct rule rules[] = {
+		R("GET", "/sessions?limit=200&includeArchived=false&"
+		    "query=a%20b%26%C3%BC ", 200, "{\"sessions\":[" ROW("q",
+		    "idle", "codex", "") "],\"next_cursor\":null}"),
+		R("GET", "/sessions?limit=200&includeArchived=", 200,
+		    "{\"sessions\":[" ROW("r1", "running", "exec", "") ","
+		    ROW("r2", "running", "claude", "") ","
+		    ROW("c1", "created", "exec", "") ","
+		    ROW("x1", "completed", "exec", ",\"archived_at\":\"T\"")
+		    "],\"next_cursor\":null}"),
+	};
+	static const struct {
+		const char *status, *harness, *want;
+	} rows[] = {
+		{ "live", "exec", "r1\nc1\n" },
+		{ "running", "claude", "r2\n" },
+		{ "archived", "exec", "x1\n" },
+		{ "failed", "exec", "" },
+	};
+	struct outcome *o;
+	struct fake f;
+
+	(void)state;
+	fake_start(&f, rules, nitems(rules));
+	for (size_t i = 0; i < nitems(rows); i++) {
+		o = CTL(&f, "sessions", "--ids", "--status", rows[i].status,
+		    "--harness", rows[i].harness);
+		assert_int_equal(o->status, 0);
+		assert_string_equal(o->out, rows[i].want);
+	}
+	assert_non_null(strstr(fake_log(&f), "includeArchived=true"));
+	o = CTL(&f, "sessions", "--ids", "--search", "a b&\xc3\xbc");
+	assert_string_equal(o->out, "q\n");
+	o = CTL(&f, "sessions", "--status", "gone");
+	assert_int_equal(o->status, CTL_USAGE);
+	assert_non_null(strstr(o->err, "one of: live created"));
+	fake_stop(&f);
+}
+
+static void
+logs_prints_what_it_printed(void **state)
+{
+	static const struct rule rules[] = {
+		R("GET", "/events?afterSeq=0&limit=1000&waitMs=0 ", 200,
+		    PAGE(OUT(3, "one\\\\n") "," END(8, 7))),
+	};
+	struct outcome *o;
+	struct fake f;
+
+	(void)state;
+	fake_start(&f, rules, nitems(rules));
+	o = CTL(&f, "logs", "s1");
+	assert_string_equal(o->out, "one\n");
+	assert_int_equal(o->status, 0);
+	fake_stop(&f);
+}
+
+static void
+records_are_put_aside_and_deleted(void **state)
+{
+	static const struct rule rules[] = {
+		R("POST", "/sessions/s1/archive ", 200, ACCEPTED),
+		R("POST", "/sessions/s1/summon ", 404,
+		    REFUSED("not_found", "Route not found.")),
+		R("DELETE", "/sessions/s1 ", 200, ACCEPTED),
+	};
+	struct outcome *o;
+	struct fake f;
+
+	(void)state;
+	fake_start(&f, rules, nitems(rules));
+	assert_int_equal(CTL(&f, "archive", "s1")->status, 0);
+	o = CTL(&f, "summon", "s1");
+	assert_int_equal(o->status, CTL_FAILED);
+	assert_non_null(strstr(o->err, "covenctl restart"));
+	o = CTL(&f, "sacrifice", "s1");
+	assert_int_equal(o->status, CTL_USAGE);
+	assert_non_null(strstr(o->err, "give --yes"));
+	assert_null(strstr(fake_log(&f), "DELETE"));
+	assert_int_equal(CTL(&f, "sacrifice", "-y", "s1")->status, 0);
+	assert_non_null(strstr(fake_log(&f), "DELETE"));
+	fake_stop(&f);
+}
+
 static void
 verbs_send_what_they_say(void **state)
 {
@@ -600,6 +690,9 @@ main(void)
 		cmocka_unit_test(run_escapes_what_reaches_a_terminal),
 		cmocka_unit_test(exec_on_a_terminal_is_raw_and_restored),
 		cmocka_unit_test(sessions_are_listed_by_pages),
+		cmocka_unit_test(sessions_are_filtered),
+		cmocka_unit_test(logs_prints_what_it_printed),
+		cmocka_unit_test(records_are_put_aside_and_deleted),
 		cmocka_unit_test(verbs_send_what_they_say),
 		cmocka_unit_test(attach_follows_and_leaves),
 		cmocka_unit_test(wrong_usage_sends_nothing),

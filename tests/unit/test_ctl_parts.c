@@ -230,6 +230,33 @@ a_line_is_one_line(void **state)
 	assert_string_equal(buf_head(&cut), "gr...");
 }
 
+/* What help, completion and the manual are made from. */
+static void
+verbs_say_what_they_are(void **state)
+{
+	const struct verb *v;
+	size_t n;
+
+	(void)state;
+	v = verb_table(&n);
+	for (size_t i = 0; i < n; i++) {
+		autobuf struct buf b = { 0 };
+
+		if (v[i].summary == NULL || v[i].args == NULL ||
+		    v[i].help == NULL || v[i].run == NULL ||
+		    v[i].help[strlen(v[i].help) - 1] != '.')
+			fail_msg("%s: no help", v[i].name);
+		ctl_help_verb(&v[i], &b);
+		assert_non_null(strstr(buf_head(&b), v[i].summary));
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(v[k].name, v[i].name);
+	}
+	for (size_t o = 0; o < OPT_COUNT; o++) {
+		assert_non_null(opt_table()[o].name);
+		assert_non_null(opt_table()[o].summary);
+	}
+}
+
 static void
 help_is_the_golden_file(void **state)
 {
@@ -263,6 +290,7 @@ main(void)
 		cmocka_unit_test(text_is_escaped_for_a_terminal),
 		cmocka_unit_test(long_sequences_are_not_held),
 		cmocka_unit_test(a_line_is_one_line),
+		cmocka_unit_test(verbs_say_what_they_are),
 		cmocka_unit_test(help_is_the_golden_file),
 	};
 

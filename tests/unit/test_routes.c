@@ -309,6 +309,27 @@ origin_is_refused(void **state)
 	response_fini(&q);
 }
 
+/* The rest is a number, ten seconds later: nobody fills the record. */
+static void
+a_flood_of_refusals_is_five_notes(void **state)
+{
+	struct response q;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 12; i++) {
+		client_call(&d, "GET /health HTTP/1.1\r\nHost: x\r\n"
+		    "Origin: null\r\n\r\n", &q);
+		assert_int_equal(q.status, 403);
+		response_fini(&q);
+	}
+	/* Whatever was said before it has been heard when it is answered. */
+	client_call(&d, "GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\n\r\n",
+	    &q);
+	response_fini(&q);
+	assert_int_equal(d.sh->notes, 5);
+}
+
 static void
 waiting_requests_get_503(volatile int *order)
 {
@@ -428,6 +449,7 @@ main(void)
 		FRESH(others_reach_stored),
 		FRESH(sessions_may_not_change),
 		FRESH(origin_is_refused),
+		FRESH(a_flood_of_refusals_is_five_notes),
 		FRESH(stored_restarts),
 		FRESH(a_wait_ends_with_its_client),
 		FRESH(stop_hands_the_connection_over),

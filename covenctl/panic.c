@@ -1,0 +1,323 @@
+/*
+ * panic: end every session of a home when no daemon may be there to ask, or
+ * one that is stopped or hangs.  The sessions' cgroup is killed as one where
+ * there is one; whatever init is left, the monitor's children tell.
+ */
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cgroup2.h"
+#include "common/jsonw.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "covenctl/ctl.h"
+
+#define PANIC_MS	5000	/* for everything to be gone */
+#define INITS_MAX	4096	/* in one round; there may be several */
+#define DEPTH_MAX	32
+
+struct panic {
+	pid_t		 monitor;	/* 0: there is none */
+	unsigned	 killed;
+	unsigned	 groups;	/* cgroups that were killed whole */
+	unsigned	 refused;	/* that may not be killed, or stay */
+	int64_t		 until_ns;
+};
+
+/* --- a process, as its status file tells everyone ------------------------- */
+
+struct status {
+	char	name[32];
+	pid_t	parent;
+	bool	first;		/* PID 1 of a namespace below ours */
+};
+
+static bool
+read_status(pid_t pid, struct status *st)
+{
+	char path[64], line[512], *ns;
+	FILE *f;
+
+	*st = (struct status){ .parent = -1 };
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "Name:\t", 6) == 0)
+			(void)snprintf(st->name, sizeof(st->name), "%.31s",
+			    line + 6);
+		else if (strncmp(line, "PPid:\t", 6) == 0)
+			st->parent = (pid_t)strtol(line + 6, NULL, 10);
+		else if (strncmp(line, "NSpid:\t", 7) == 0 &&
+		    (ns = strrchr(line + 7, '\t')) != NULL)
+			st->first = strcmp(ns, "\t1") == 0;
+	}
+	(void)fclose(f);
+	return st->parent != -1;
+}
+
+static bool
+is_init(pid_t pid, pid_t monitor)
+{
+	struct status st;
+
+	return read_status(pid, &st) && st.parent == monitor && st.first &&
+	    strcmp(st.name, "coven-init") == 0;
+}
+
+/*
+ * A descriptor of the init with this number, or -1.  What was read about the
+ * number is about the descriptor's process if that still lives afterwards.
+ */
+static int
+open_init(pid_t pid, pid_t monitor)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (fd == -1)
+		return -1;
+	if (!is_init(pid, monitor) || poll(&p, 1, 0) != 0) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* --- by the monitor's children -------------------------------------------- */
+
+static size_t
+find_inits(pid_t monitor, int fds[INITS_MAX])
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	size_t n = 0;
+	long pid;
+	int fd;
+
+	if (d == NULL)
+		return 0;
+	while (n < INITS_MAX && (e = readdir(d)) != NULL) {
+		pid = strtol(e->d_name, NULL, 10);
+		if (pid > 1 && is_init((pid_t)pid, monitor) &&
+		    (fd = open_init((pid_t)pid, monitor)) != -1)
+			fds[n++] = fd;
+	}
+	(void)closedir(d);
+	return n;
+}
+
+static int
+left_ms(const struct panic *p)
+{
+	int64_t left = (p->until_ns - loop_now_ns()) / 1000000;
+
+	return left > 0 ? (int)left : 0;
+}
+
+/*
+ * An init's end is the end of all that is in its namespace: the kernel kills
+ * and waits for them first.
+ */
+static void
+kill_inits(struct panic *p, const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (syscall(SYS_pidfd_send_signal, fds[i], SIGKILL, NULL,
+		    0) == -1 && errno != ESRCH) {
+			ctl_err("panic: kill an init: %s", strerror(errno));
+			p->refused++;
+		}
+	for (size_t i = 0; i < n; i++) {
+		struct pollfd pfd = { .fd = fds[i], .events = POLLIN };
+
+		if (poll(&pfd, 1, left_ms(p)) == 1)
+			p->killed++;
+		else
+			p->refused++;
+		(void)close(fds[i]);
+	}
+}
+
+static void
+by_children(struct panic *p)
+{
+	int *fds = mem_zalloc(INITS_MAX, sizeof(*fds));
+	size_t n;
+
+	/* A monitor that works may start another one meanwhile. */
+	while (p->monitor != 0 && p->refused == 0 && left_ms(p) != 0) {
+		n = find_inits(p->monitor, fds);
+		if (n == 0)
+			break;
+		kill_inits(p, fds, n);
+	}
+	free(fds);
+}
+
+/* --- by their cgroup ---------------------------------------------------- */
+
+static struct {
+	const char	*name;
+	struct panic	*panic;
+} searched;		/* nftw takes no context */
+
+/* "populated 1" in cgroup.events, until it says 0. */
+static bool
+wait_empty(const struct panic *p, int dir)
+{
+	do {
+		autoclose int fd = openat(dir, "cgroup.events",
+		    O_RDONLY | O_CLOEXEC);
+		char text[128] = "";
+
+		if (fd == -1 || read(fd, text, sizeof(text) - 1) <= 0)
+			return false;
+		if (strstr(text, "populated 0") != NULL)
+			return true;
+		(void)poll(NULL, 0, 5);
+	} while (left_ms(p) != 0);
+	return false;
+}
+
+/* How many sessions' cgroups hold a process. */
+static unsigned
+count_live(int dir)
+{
+	autoclose int at = openat(dir, ".", O_RDONLY | O_DIRECTORY |
+	    O_CLOEXEC);
+	DIR *d = at != -1 ? fdopendir(at) : NULL;
+	struct dirent *e;
+	unsigned n = 0;
+
+	if (d == NULL)
+		return 0;
+	at = -1;
+	while ((e = readdir(d)) != NULL) {
+		char path[300], text[128] = "";
+		autoclose int fd = -1;
+
+		if (e->d_type != DT_DIR || e->d_name[0] != 's')
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/cgroup.events",
+		    e->d_name);
+		fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+		if (fd != -1 && read(fd, text, sizeof(text) - 1) > 0 &&
+		    strstr(text, "populated 1") != NULL)
+			n++;
+	}
+	(void)closedir(d);
+	return n;
+}
+
+static void
+kill_group(struct panic *p, const char *path)
+{
+	autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
+	autoclose int fd = -1;
+	unsigned n;
+
+	if (dir == -1 || (n = count_live(dir)) == 0)
+		return;
+	fd = openat(dir, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+	/* Not to be written: their inits are looked for one by one. */
+	if (fd == -1 || write(fd, "1", 1) != 1)
+		return;
+	p->groups++;
+	if (wait_empty(p, dir))
+		p->killed += n;
+	else
+		p->refused++;
+}
+
+static int
+take_folder(const char *path, const struct stat *st, int type,
+    struct FTW *ftw)
+{
+	(void)st;
+	if (type == FTW_D && ftw->level < DEPTH_MAX &&
+	    strcmp(path + ftw->base, searched.name) == 0)
+		kill_group(searched.panic, path);
+	return 0;
+}
+
+/* Wherever the monitor was started: the name is the home's. */
+static void
+by_cgroup(struct panic *p, const struct home *home)
+{
+	char mount[PATH_MAX], name[CGROUP2_NAME_MAX];
+	struct stat st;
+
+	if (fstat(home->dir, &st) == -1 || cgroup2_mount(mount) < 0)
+		return;
+	cgroup2_name(&st, name);
+	searched.name = name;
+	searched.panic = p;
+	(void)nftw(mount, take_folder, 32, FTW_PHYS | FTW_MOUNT);
+}
+
+/* --- the verb ----------------------------------------------------------- */
+
+static int
+report(struct ctl *ctl, const struct panic *p)
+{
+	autobuf struct buf b = { 0 };
+	struct jw j;
+
+	if (p->refused != 0)
+		ctl_err("panic: not everything is gone: as root, covenctl "
+		    "--home %s panic", ctl->home.path);
+	if (ctl->opt[OPT_JSON] != NULL) {
+		jw_init(&j, &b);
+		jw_object(&j);
+		jw_kbool(&j, "ok", p->refused == 0);
+		jw_ku64(&j, "killed", p->killed);
+		jw_kstr(&j, "by", p->groups != 0 ? "cgroup" : "init");
+		jw_object_end(&j);
+		(void)buf_adds(&b, "\n");
+	} else
+		(void)buf_addf(&b, "%u session%s killed%s\n", p->killed,
+		    p->killed == 1 ? "" : "s",
+		    p->groups != 0 ? " by their cgroup" : "");
+	if (ctl_print(&b) != CTL_OK || p->refused != 0)
+		return CTL_FAILED;
+	return CTL_OK;
+}
+
+int
+verb_panic(struct ctl *ctl)
+{
+	struct panic p = { .until_ns = loop_now_ns() +
+	    (int64_t)PANIC_MS * 1000000 };
+	struct status st;
+
+	p.monitor = home_lock_holder(&ctl->home);
+	if (p.monitor != 0 && (!read_status(p.monitor, &st) ||
+	    strcmp(st.name, "coven-monitor") != 0)) {
+		ctl_err("panic: process %d holds the home's lock but is no "
+		    "coven-monitor: its children are left alone",
+		    (int)p.monitor);
+		p.monitor = 0;
+	} else if (p.monitor == 0 && home_lock_held(&ctl->home)) {
+		ctl_err("panic: whoever holds the home's lock is not visible "
+		    "from here");
+		p.refused++;
+	}
+	by_cgroup(&p, &ctl->home);
+	by_children(&p);
+	return report(ctl, &p);
+}

@@ -1,0 +1,236 @@
+/* What may be done to a session that has ended, and when. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "common/mem.h"
+#include "common/memfd.h"
+#include "tests/unit/stored_peers.h"
+
+static char id[UUID_LEN];
+
+static void
+ask_archive(const char *session, bool archive)
+{
+	struct msg_session_archive m = { .tag = ++w.tag, .id = session,
+	    .archive = archive };
+
+	peer_send(&w.apid, MSG_SESSION_ARCHIVE, &m);
+}
+
+static void
+ask_delete(const char *session)
+{
+	struct msg_session_delete m = { .tag = ++w.tag, .id = session };
+
+	peer_send(&w.apid, MSG_SESSION_DELETE, &m);
+}
+
+/* Launched, ended, gone, settled. */
+static void
+whole_session(const char *output)
+{
+	launch(&w.runner[0], "", id);
+	say_output(&w.runner[0], 1, output);
+	say_exit(&w.runner[0], 2, 0);
+	expect_ack(&w.runner[0], 2);
+	say_gone(id, "");
+	expect_settled(id);
+	peer_close(&w.runner[0]);
+}
+
+static int64_t
+number(const char *sql)
+{
+	sqlite3_stmt *stmt;
+	sqlite3 *db;
+	int64_t n;
+
+	stored_down();
+	assert_int_equal(sqlite3_open("coven.db", &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	n = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	stored_up();
+	world_serve(0);
+	return n;
+}
+
+/* --- archive and summon --- */
+
+static void
+only_an_ended_one_is_archived(void **state)
+{
+	struct msg_external ext = { .tag = ++w.tag };
+	struct msg_ext_spec spec = { .id = "x", .harness = "h",
+	    .project_root = "/x", .title = "t" };
+
+	(void)state;
+	launch(&w.runner[0], "", id);
+	ask_archive(id, true);
+	expect_code(STORE_LIVE);
+	ask_archive("absent", true);
+	expect_code(STORE_NOT_FOUND);
+	ext.tag = ++w.tag;
+	peer_send_record(&w.apid, MSG_EXTERNAL, &ext, MSG_EXT_SPEC, &spec);
+	expect_code(STORE_CREATED);
+	ask_archive("x", true);
+	expect_code(STORE_LIVE);
+	say_exit(&w.runner[0], 1, 3);
+	expect_ack(&w.runner[0], 1);
+	ask_archive(id, true);
+	expect_code(STORE_OK);
+	assert_int_equal(w.apid.last->m.reply.rows, 1);
+	/* What it was is kept. */
+	expect_session(id, "failed 3");
+}
+
+/* How many a list has, and the archived_at of the first. */
+static uint32_t
+list(uint32_t archived, char at[RFC3339_LEN])
+{
+	struct msg_session_list m = { .tag = ++w.tag,
+	    .include_archived = archived };
+	autobuf struct buf b = { 0 };
+	union msg_any row;
+	uint32_t type;
+	struct got *g;
+	size_t used;
+
+	peer_send(&w.apid, MSG_SESSION_LIST, &m);
+	g = peer_expect(&w.apid, MSG_REPLY);
+	assert_int_equal(g->m.reply.code, STORE_OK);
+	at[0] = '\0';
+	if (g->m.reply.rows == 0)
+		return 0;
+	assert_int_equal(memfd_read(g->fd, LIMIT_BULK, &b), 0);
+	assert_int_equal(msg_decode(buf_head(&b), buf_left(&b), &type, &row,
+	    &used), 0);
+	(void)snprintf(at, RFC3339_LEN, "%s", row.session_row.archived_at);
+	return g->m.reply.rows;
+}
+
+static void
+an_archived_one_leaves_the_list_and_returns(void **state)
+{
+	char first[RFC3339_LEN], again[RFC3339_LEN];
+
+	(void)state;
+	whole_session(OUT("a"));
+	ask_archive(id, true);
+	expect_code(STORE_OK);
+	assert_int_equal(list(0, again), 0);
+	assert_int_equal(list(1, first), 1);
+	assert_int_equal(strlen(first), RFC3339_LEN - 1);
+	/* The second time it has been archived for as long. */
+	ask_archive(id, true);
+	expect_code(STORE_OK);
+	assert_int_equal(list(1, again), 1);
+	assert_string_equal(first, again);
+	ask_archive(id, false);
+	expect_code(STORE_OK);
+	assert_int_equal(list(0, again), 1);
+	assert_string_equal(again, "");
+	ask_archive(id, false);
+	expect_code(STORE_OK);
+	expect_session(id, "completed 0");
+}
+
+/* --- delete --- */
+
+static void
+a_deleted_one_is_gone_with_its_events(void **state)
+{
+	struct msg_events m;
+
+	(void)state;
+	whole_session(OUT("a"));
+	ask_delete(id);
+	expect_code(STORE_OK);
+	expect_session(id, "absent");
+	m = events_of(id);
+	peer_send(&w.apid, MSG_EVENTS, &m);
+	expect_code(STORE_NOT_FOUND);
+	ask_delete(id);
+	expect_code(STORE_NOT_FOUND);
+	assert_int_equal(number("SELECT count(*) FROM events"), 0);
+	assert_int_equal(number("SELECT count(*) FROM sessions"), 0);
+	assert_int_equal(number("SELECT count(*) FROM runs"), 0);
+	assert_int_equal(number("SELECT count(*) FROM audit"
+	    " WHERE verb = 'session.delete'"), 1);
+	/* What comes next has a number that never was. */
+	whole_session(OUT("b"));
+	assert_int_equal(number("SELECT min(seq) FROM events"), 3);
+}
+
+static void
+a_live_one_is_not_deleted(void **state)
+{
+	(void)state;
+	launch(&w.runner[0], "", id);
+	ask_delete(id);
+	expect_code(STORE_LIVE);
+	/* Its end is on record, but its processes are there: it waits. */
+	say_exit(&w.runner[0], 1, 0);
+	expect_ack(&w.runner[0], 1);
+	ask_delete(id);
+	peer_expect_nothing(&w.apid);
+	say_gone(id, "");
+	expect_settled(id);
+	expect_code(STORE_OK);
+	expect_session(id, "absent");
+}
+
+static void
+an_id_is_free_once_it_is_deleted(void **state)
+{
+	struct msg_external ext = { .tag = ++w.tag };
+	struct msg_ext_spec spec = { .id = "x", .harness = "h",
+	    .project_root = "/x", .title = "t" };
+	struct msg_complete done = { .id = "x" };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		ext.tag = ++w.tag;
+		peer_send_record(&w.apid, MSG_EXTERNAL, &ext, MSG_EXT_SPEC,
+		    &spec);
+		expect_code(STORE_CREATED);
+		ask_delete("x");
+		expect_code(STORE_LIVE);
+		done.tag = ++w.tag;
+		peer_send(&w.apid, MSG_COMPLETE, &done);
+		expect_code(STORE_OK);
+		ask_delete("x");
+		expect_code(STORE_OK);
+		expect_session("x", "absent");
+	}
+}
+
+#define CASE(f)	cmocka_unit_test_setup_teardown(f, world_setup_serving, \
+	world_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(only_an_ended_one_is_archived),
+		CASE(an_archived_one_leaves_the_list_and_returns),
+		CASE(a_deleted_one_is_gone_with_its_events),
+		CASE(a_live_one_is_not_deleted),
+		CASE(an_id_is_free_once_it_is_deleted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
