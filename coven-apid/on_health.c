@@ -26,6 +26,7 @@ static const struct {
 	{ "sessionArchive", true },
 	{ "sessionDelete", true },
 	{ "sessionExec", true },
+	{ "sessionResize", true },
 	{ "sessionSignal", true },
 	{ "eventWait", true },
 };

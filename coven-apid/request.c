@@ -80,6 +80,7 @@ static const struct {
 	[API_SESSION_NOT_FOUND] = { 404, false, "session_not_found" },
 	[API_SESSION_NOT_LIVE] = { 409, false, "session_not_live" },
 	[API_SESSION_LIVE] = { 409, false, "session_live" },
+	[API_SESSION_NO_TERMINAL] = { 422, false, "session_no_terminal" },
 	[API_INPUT_TOO_LARGE] = { 413, false, "input_too_large" },
 	[API_EVENTS_TOO_LARGE] = { 413, false, "event_response_too_large" },
 	[API_PAYLOAD_TOO_LARGE] = { 413, true, "payload_too_large" },
@@ -271,6 +272,10 @@ answer_store_code(struct request *r, const struct msg_reply *reply)
 	case STORE_LIVE:
 		answer_error_with(r, API_SESSION_LIVE, "sessionId", id,
 		    "Session has not ended.");
+		break;
+	case STORE_NO_TERMINAL:
+		answer_error_with(r, API_SESSION_NO_TERMINAL, "sessionId", id,
+		    "Session has no terminal.");
 		break;
 	case STORE_CONFLICT:
 		answer_error_with(r, API_ID_CONFLICT, "sessionId", id,

@@ -75,6 +75,7 @@ enum api_error {
 	API_SESSION_NOT_FOUND,
 	API_SESSION_NOT_LIVE,
 	API_SESSION_LIVE,
+	API_SESSION_NO_TERMINAL,
 	API_INPUT_TOO_LARGE,
 	API_EVENTS_TOO_LARGE,
 	API_PAYLOAD_TOO_LARGE,
@@ -150,7 +151,7 @@ handler_fn	on_familiars;
 handler_fn	on_sessions, on_session, on_external, on_complete;
 handler_fn	on_archive, on_summon, on_delete;
 handler_fn	on_launch;
-handler_fn	on_input, on_kill, on_signal;
+handler_fn	on_input, on_kill, on_signal, on_resize;
 handler_fn	on_events, on_session_events, on_log;
 handler_fn	on_stop;
 

@@ -46,6 +46,7 @@ static const struct route routes[] = {
 	{ "POST", SESSION, "/complete", on_complete, CHANGES },
 	{ "POST", SESSION, "/input", on_input, CHANGES },
 	{ "POST", SESSION, "/kill", on_kill, CHANGES },
+	{ "POST", SESSION, "/resize", on_resize, CHANGES },
 	{ "POST", SESSION, "/signal", on_signal, CHANGES },
 	{ "POST", SESSION, "/summon", on_summon, CHANGES },
 	{ "DELETE", SESSION, "", on_delete, CHANGES },

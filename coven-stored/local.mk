@@ -14,6 +14,7 @@ libstored_a_SOURCES = \
 	coven-stored/page.c coven-stored/page.h \
 	coven-stored/records.c \
 	coven-stored/reserve.c coven-stored/reserve.h \
+	coven-stored/resize.c \
 	coven-stored/run.c \
 	coven-stored/segment.c coven-stored/segment.h \
 	coven-stored/sql.def \

@@ -154,4 +154,5 @@ chan_handler *const stored_runner[MSG__COUNT] = {
 	[MSG_EVENT] = on_event,
 	[MSG_RUN_EXIT] = on_run_exit,
 	[MSG_RUN_INPUT_REPLY] = on_run_input_reply,
+	[MSG_RUN_RESIZE_REPLY] = on_run_resize_reply,
 };

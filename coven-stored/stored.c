@@ -120,6 +120,7 @@ stored_apid_ended(struct chan *c, int why)
 		run->nkills = 0;
 		TAILQ_FOREACH(in, &run->inputs, link)
 			forget(&in->asked);
+		run_forget_resizes(run);
 	}
 	/* That it died, if it did, is the monitor's to say. */
 	if (why == CHAN_BAD)

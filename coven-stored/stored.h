@@ -56,6 +56,13 @@ struct input {
 	size_t			 len, weight;
 };
 
+/* A new size on its way to a payload's terminal. */
+struct resize {
+	TAILQ_ENTRY(resize)	 link;
+	uint64_t		 serial;	/* the runner's tag */
+	struct asked		 asked;
+};
+
 struct run {
 	RB_ENTRY(run)	 tree;		/* stored.runs, by id */
 	struct stored	*stored;
@@ -93,6 +100,9 @@ struct run {
 	TAILQ_HEAD(, input) inputs;
 	unsigned	 ninputs;
 	size_t		 input_bytes;
+
+	TAILQ_HEAD(, resize) resizes;
+	unsigned	 nresizes;
 };
 
 RB_HEAD(run_tree, run);
@@ -119,6 +129,10 @@ void		 run_ack(struct run *);
 /* Answer every kill that waits. */
 void		 run_answer_kills(struct run *, enum store_code);
 void		 run_input_free(struct run *, struct input *);
+/* Nobody will answer the resizes that wait; or their asker has gone. */
+void		 run_drop_resizes(struct run *);
+void		 run_forget_resizes(struct run *);
+chan_handler	 on_resize, on_run_resize_reply;
 /* Its end is on record: its processes must follow. */
 void		 run_expect_gone(struct run *);
 /* Forget the run when nothing needs it any more. */

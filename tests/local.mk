@@ -89,6 +89,7 @@ it_tests = \
 	tests/it/harness_state.sh \
 	tests/it/home_refusals.sh \
 	tests/it/kill_tree.sh \
+	tests/it/records.sh \
 	tests/it/panic.sh \
 	tests/it/recovery.sh \
 	tests/it/roles_confined.sh \

@@ -9,6 +9,7 @@ TEST_PACKAGES="bubblewrap shellcheck valgrind cppcheck clang-tidy mandoc \
 util-linux procps python3 binutils"
 # The first of these that the release has.
 LLHTTP_CHOICE="libllhttp-dev node-llhttp"
+HS_CHOICE="libvectorscan-dev libhyperscan-dev"
 
 have_package() {
 	dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null |
@@ -35,7 +36,8 @@ choose_package() {
 missing_packages() {
 	missing=
 	# shellcheck disable=SC2086 # a list of words
-	for name in "$@" "$(choose_package $LLHTTP_CHOICE)"; do
+	for name in "$@" "$(choose_package $LLHTTP_CHOICE)" \
+	    "$(choose_package $HS_CHOICE)"; do
 		have_package "$name" || missing="$missing $name"
 	done
 }
@@ -57,7 +59,7 @@ as_root() {
 install_packages() {
 	if ! command -v dpkg-query >/dev/null; then
 		echo "not Debian: the packages are expected to be there:" >&2
-		echo "  $* llhttp" >&2
+		echo "  $* llhttp vectorscan" >&2
 		return 0
 	fi
 	missing_packages "$@"

@@ -261,6 +261,21 @@ on_delete(struct chan *c, const union msg_any *msg, int *fd)
 }
 
 static int
+on_resize(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_resize *m = &msg->resize;
+	uint32_t code = liveness(m->id);
+
+	(void)fd;
+	sh->rows = m->rows;
+	sh->cols = m->cols;
+	/* A wide one is asked of a session without a terminal. */
+	if (code == STORE_OK && m->cols == 999)
+		code = STORE_NO_TERMINAL;
+	return reply_code(c, m->tag, code);
+}
+
+static int
 on_kill(struct chan *c, const union msg_any *msg, int *fd)
 {
 	uint32_t code = liveness(msg->kill.id);
@@ -355,6 +370,7 @@ static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_SESSION_DELETE] = on_delete,
 	[MSG_INPUT_CHECK] = on_input_check,
 	[MSG_INPUT] = on_input,
+	[MSG_RESIZE] = on_resize,
 	[MSG_KILL] = on_kill,
 	[MSG_SIGNAL] = on_signal,
 	[MSG_EVENTS] = on_events,
