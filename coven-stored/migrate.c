@@ -8,7 +8,7 @@
  * Why events lie in blocks and not in a row each: a page of a thousand small
  * events is then a dozen rows, where a thousand steps of a statement cost more
  * than sending them does; and what is large lies in a segment, where it is
- * written once and not twice (doc/adr/0008).  data comes last in its row, so
+ * written once and not twice (ADR 0008).  data comes last in its row, so
  * that walking by the other columns leaves it alone.
  *
  * What changes with every batch (last_n) is in runs, apart from sessions,
