@@ -40,11 +40,10 @@ stored_reply(struct stored *s, struct asked *asked, enum store_code code,
 		send_reply(s, asked, &m, -1);
 }
 
-void
-stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
-    const struct buf *rows, uint32_t count, bool more)
+static void
+send_rows(struct stored *s, struct asked *asked, struct msg_reply *m,
+    const struct buf *rows)
 {
-	struct msg_reply m = { .code = code, .rows = count, .more = more };
 	autoclose int fd = -1;
 
 	if (!asked->pending)
@@ -55,7 +54,26 @@ stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
 		stored_reply(s, asked, STORE_ERROR, "no memory for the answer");
 		return;
 	}
-	send_reply(s, asked, &m, fd);
+	send_reply(s, asked, m, fd);
+}
+
+void
+stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
+    const struct buf *rows, uint32_t count, bool more)
+{
+	struct msg_reply m = { .code = code, .rows = count, .more = more };
+
+	send_rows(s, asked, &m, rows);
+}
+
+void
+stored_reply_page(struct stored *s, struct asked *asked,
+    const struct page *page, const char *status)
+{
+	struct msg_reply m = { .code = STORE_OK, .rows = page->rows,
+	    .more = page->more, .text = status };
+
+	send_rows(s, asked, &m, &page->out);
 }
 
 void

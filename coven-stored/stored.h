@@ -28,6 +28,7 @@ struct stored;
 struct run;
 struct job;
 struct ask;
+struct page;
 
 /* A request of apid that has not been answered.  Cleared when apid goes. */
 struct asked {
@@ -285,6 +286,9 @@ void	stored_reply(struct stored *, struct asked *, enum store_code,
 void	stored_reply_rows(struct stored *s, struct asked *asked,
 	    enum store_code code, const struct buf *rows, uint32_t count,
 	    bool more);
+/* A page, and the status of a session whose last event it holds, or "". */
+void	stored_reply_page(struct stored *, struct asked *, const struct page *,
+	    const char *status);
 /* With one session as it is on record now. */
 void	stored_reply_session(struct stored *, struct asked *, enum store_code,
 	    const char *id);
