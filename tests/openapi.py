@@ -189,7 +189,9 @@ def lint_sources(doc, tree):
                    "} errors[API__COUNT] = {")
     yield from compare(
         "error code", set(codes_of_doc(doc)),
-        set(re.findall(r'\{\s*\d+,\s*\w+,\s*"(\w+)"', errors)))
+        set(re.findall(r'\{\s*\d+,\s*\w+,\s*"(\w+)"', errors)) |
+        set(re.findall(r'"code\\":\\"(\w+)\\"',
+                       source(tree, "coven-apid/conn.c"))))
     flags = table(source(tree, "coven-apid/on_health.c"), "} flags[] = {")
     yield from compare(
         "capability",
