@@ -214,6 +214,12 @@ seal(int *fd, uint8_t out[DIGEST_LEN])
 	    buf_left(&bytes));
 	if (copy < 0)
 		return copy;
+	/* Who reads it does so from where it stands. */
+	if (lseek(copy, 0, SEEK_SET) == -1) {
+		r = -errno;
+		mem_close(&copy);
+		return r;
+	}
 	digest(buf_head(&bytes), buf_left(&bytes), out);
 	mem_close(fd);
 	*fd = copy;
