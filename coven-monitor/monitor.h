@@ -9,11 +9,13 @@
 #include "coven-monitor/cgroup.h"
 #include "coven-monitor/child.h"
 #include "coven-monitor/harness_table.h"
+#include "coven-monitor/heads.h"
 #include "coven-monitor/home.h"
 #include "coven-monitor/note.h"
 #include "coven-monitor/owner.h"
 #include "coven-monitor/ran.h"
 #include "coven-monitor/sock.h"
+#include "coven-monitor/token.h"
 #include "coven-monitor/uids.h"
 
 struct session;
@@ -23,6 +25,7 @@ struct monitor {
 	struct owner		 owner;
 	struct home		 home;
 	struct sock		 sock;
+	struct tokens		 tokens;
 	struct conf		 conf;
 	struct buf		 conf_seen;	/* files and their digests */
 	struct uids		 uids;
@@ -40,6 +43,8 @@ struct monitor {
 	struct log_limit	 limit;		/* what children provoke */
 
 	struct notes		 notes;		/* for the audit */
+	struct heads		 heads;		/* of the audit */
+	int			 audit_key;	/* sealed memfd */
 	struct ran		 ran;		/* ids that were started */
 	struct session		*sessions;	/* a list, newest first */
 	unsigned		 nlive;

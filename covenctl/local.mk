@@ -2,6 +2,7 @@ noinst_LIBRARIES += libcovenctl.a
 libcovenctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) $(SMARTCOLS_CFLAGS)
 libcovenctl_a_SOURCES = \
 	covenctl/api.c covenctl/api.h \
+	covenctl/bearer.c covenctl/bearer.h \
 	covenctl/client.c covenctl/client.h \
 	covenctl/attach.c covenctl/follow.c \
 	covenctl/detach.c covenctl/detach.h \
@@ -22,6 +23,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/start.c \
 	covenctl/table.c covenctl/table.h \
 	covenctl/text.c covenctl/text.h \
+	covenctl/token.c \
 	covenctl/tty.c covenctl/tty.h \
 	covenctl/watch.c covenctl/watch.h
 COVENCTL_LIBS = libcovenctl.a $(COMMON_LIBS) $(JSONC_LIBS) $(SMARTCOLS_LIBS)
@@ -66,7 +68,8 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-start.1 \
 	doc/covenctl-status.1 \
 	doc/covenctl-stop.1 \
-	doc/covenctl-summon.1
+	doc/covenctl-summon.1 \
+	doc/covenctl-token.1
 EXTRA_DIST += tests/golden/covenctl-help.txt
 
 CTL_TESTS = tests/unit/test_screen tests/unit/test_ctl_parts tests/unit/test_ctl \

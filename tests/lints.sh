@@ -8,7 +8,7 @@ TREE=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 cd "$TREE" || exit 1
 BUILD=${2-}
 LINTS=(shellcheck mandoc cppcheck clang-tidy references golden-protocol
-    distribution)
+    openapi distribution)
 
 need() {
 	command -v "$1" >/dev/null || {
@@ -18,7 +18,7 @@ need() {
 }
 
 sources() {
-	find common sandbox coven-* covenctl -name '*.c' | sort
+	find common sandbox redact coven-* covenctl -name '*.c' | sort
 }
 
 # The scripts by what they say they are.
@@ -51,7 +51,7 @@ lint_cppcheck() {
 
 # The flags that configure settled on, for what is included besides libc.
 library_flags() {
-	sed -n 's/^\(BSD\|MD\|CAPNG\|SECCOMP\|JSONC\|SQLITE\|LLHTTP\|SMARTCOLS\)_CFLAGS = //p' \
+	sed -n 's/^\(BSD\|MD\|CAPNG\|SECCOMP\|JSONC\|SQLITE\|LLHTTP\|SMARTCOLS\|HS\)_CFLAGS = //p' \
 	    "$BUILD/Makefile"
 }
 
@@ -84,7 +84,7 @@ lint_clang-tidy() {
 lint_references() {
 	local bad=0 path
 
-	for path in $(grep -ohE '`(common|sandbox|coven-[a-z]+|covenctl|tests|doc|packaging)/[A-Za-z0-9_./@-]+`' \
+	for path in $(grep -ohE '`(common|sandbox|redact|coven-[a-z]+|covenctl|tests|doc|packaging)/[A-Za-z0-9_./@-]+`' \
 	    README.md HACKING.md doc/*.md doc/adr/*.md | tr -d '`' | sort -u); do
 		[ -e "$path" ] || [ -e "$BUILD/$path" ] || {
 			echo "$path does not exist"
@@ -115,6 +115,11 @@ dump_help() {
 
 lint_golden-protocol() {
 	golden doc/PROTOCOL.md dump_protocol
+}
+
+# doc/openapi.yaml, by its standard's rules and against the sources.
+lint_openapi() {
+	/usr/bin/python3 tests/openapi.py lint "$TREE"
 }
 
 dump_limits() {

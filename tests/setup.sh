@@ -4,11 +4,13 @@
 # The packages that a build needs, and what the tests need beside them.
 BUILD_PACKAGES="build-essential autoconf automake libtool pkg-config \
 libseccomp-dev libcap-ng-dev libbsd-dev libmd-dev libjson-c-dev \
-libsqlite3-dev libtomlplusplus-dev libcmocka-dev libsmartcols-dev"
+libsqlite3-dev libsodium-dev libtomlplusplus-dev libcmocka-dev \
+libsmartcols-dev"
 TEST_PACKAGES="bubblewrap shellcheck valgrind cppcheck clang-tidy mandoc \
-util-linux procps python3 binutils"
+util-linux procps python3 python3-jsonschema python3-yaml binutils"
 # The first of these that the release has.
 LLHTTP_CHOICE="libllhttp-dev node-llhttp"
+HS_CHOICE="libvectorscan-dev libhyperscan-dev"
 
 have_package() {
 	dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null |
@@ -35,7 +37,8 @@ choose_package() {
 missing_packages() {
 	missing=
 	# shellcheck disable=SC2086 # a list of words
-	for name in "$@" "$(choose_package $LLHTTP_CHOICE)"; do
+	for name in "$@" "$(choose_package $LLHTTP_CHOICE)" \
+	    "$(choose_package $HS_CHOICE)"; do
 		have_package "$name" || missing="$missing $name"
 	done
 }
@@ -57,7 +60,7 @@ as_root() {
 install_packages() {
 	if ! command -v dpkg-query >/dev/null; then
 		echo "not Debian: the packages are expected to be there:" >&2
-		echo "  $* llhttp" >&2
+		echo "  $* llhttp vectorscan" >&2
 		return 0
 	fi
 	missing_packages "$@"
