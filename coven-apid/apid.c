@@ -86,6 +86,7 @@ on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
 
 chan_handler *const apid_handlers[MSG__COUNT] = {
 	[MSG_HARNESS] = harness_on_row,
+	[MSG_FAMILIARS] = familiars_on_roster,
 	[MSG_LISTENER] = on_listener,
 	[MSG_PEER] = on_peer,
 	[MSG_WHO_REPLY] = routes_on_who_reply,
@@ -99,6 +100,7 @@ apid_init(struct apid *apid, struct loop *loop)
 	apid->loop = loop;
 	apid->stored.source.fd = -1;
 	json_warm();
+	familiars_init(apid);
 }
 
 void
@@ -115,4 +117,5 @@ apid_fini(struct apid *apid)
 	free(apid->identity.socket);
 	for (i = 0; i < apid->nharnesses; i++)
 		free(apid->harnesses[i].bytes);
+	familiars_fini(apid);
 }

@@ -6,6 +6,7 @@ libapid_a_SOURCES = \
 	coven-apid/apid.c coven-apid/apid.h \
 	coven-apid/ask.c \
 	coven-apid/conn.c coven-apid/conn.h coven-apid/conn_impl.h \
+	coven-apid/familiars.c \
 	coven-apid/harnesses.c \
 	coven-apid/head.c coven-apid/head.h \
 	coven-apid/http.c coven-apid/http.h \

@@ -12,7 +12,9 @@
 #include "coven-monitor/home.h"
 #include "coven-monitor/note.h"
 #include "coven-monitor/owner.h"
+#include "coven-monitor/privacy.h"
 #include "coven-monitor/ran.h"
+#include "coven-monitor/roster.h"
 #include "coven-monitor/sock.h"
 #include "coven-monitor/uids.h"
 
@@ -24,6 +26,8 @@ struct monitor {
 	struct home		 home;
 	struct sock		 sock;
 	struct conf		 conf;
+	struct privacy		 privacy;
+	struct roster		 roster;
 	struct buf		 conf_seen;	/* files and their digests */
 	struct uids		 uids;
 	struct cgroup		 cgroup;	/* of every session's init */
