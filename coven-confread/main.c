@@ -164,8 +164,8 @@ read_privacy(const char *text, size_t n, const struct confread_sink *sink)
 	struct privacy p = { 0 };
 
 	confread_privacy(text, n, &p, sink);
-	if (r->errors == 0)
-		confread_compile(&p, &image, sink);
+	/* Also when it is refused already: everything wrong is said at once. */
+	confread_compile(&p, &image, sink);
 	if (r->errors == 0)
 		answer_redactor(r, &p, &image);
 	privacy_fini(&p);
