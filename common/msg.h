@@ -187,6 +187,7 @@ enum store_code {		/* REPLY.code */
 	STORE_NOT_FOUND,
 	STORE_NOT_LIVE,
 	STORE_LIVE,		/* it has not ended */
+	STORE_NO_TERMINAL,
 	STORE_CONFLICT,
 	STORE_NOT_EXTERNAL,
 	STORE_EXTERNAL_UNKILLABLE,
@@ -198,6 +199,19 @@ enum store_code {		/* REPLY.code */
 	STORE_TOO_LARGE,
 	STORE_UNAVAILABLE,
 	STORE_ERROR,
+};
+
+enum who_code {			/* WHO_REPLY.inside */
+	WHO_OUTSIDE,
+	WHO_INSIDE,
+	WHO_UNKNOWN,		/* this kernel does not say */
+};
+
+enum token_code {		/* TOKEN_ROTATED.code */
+	TOKEN_OK,
+	TOKEN_OFF,		/* auth.mode is not "token" */
+	TOKEN_BUSY,		/* another is under way, or too many were */
+	TOKEN_FAILED,		/* the log says why */
 };
 
 enum transport {

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "coven-apid/apid.h"
 #include "coven-apid/json.h"
+#include "coven-apid/stream.h"
 
 enum { STOP_POLL_MS = 10 };
 
@@ -20,6 +21,7 @@ on_listener(struct chan *c, const union msg_any *msg, int *fd)
 		.overflow_uid = m->overflow_uid,
 		.max_conns = m->max_conns,
 		.request_ms = m->request_ms,
+		.token = m->token_mode != 0,
 	};
 	int r;
 
@@ -27,6 +29,8 @@ on_listener(struct chan *c, const union msg_any *msg, int *fd)
 	    .started_at = mem_strdup(m->started_at),
 	    .socket = mem_strdup(m->socket) };
 	apid->bypass = m->bypass != 0;
+	apid->auth.token_mode = m->token_mode != 0;
+	apid->auth.pair_max_days = m->pair_max_days;
 	health_build(apid);
 	apid->server = server_new(apid->loop, &conf, &routes_ops, apid);
 	r = server_listen(apid->server, fd);
@@ -47,10 +51,12 @@ on_peer(struct chan *c, const union msg_any *msg, int *fd)
 	timer_stop(apid->loop, &apid->lost);
 	chan_close(&apid->stored);
 	ask_fail_all(apid);
+	streams_lost(apid->streams);
 	r = chan_open(&apid->stored, apid->loop, fd, ROLE_APID, ROLE_STORED,
 	    CS_SERVING, ask_handlers, apid, ask_on_end);
 	if (r < 0)
 		fatal("watch stored: %s", strerror(-r));
+	streams_resume(apid->streams);
 	return 0;
 }
 
@@ -75,6 +81,7 @@ on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
 	(void)msg;
 	(void)fd;
 	apid->stopping = true;
+	streams_stop(apid->streams);
 	if (apid->server != NULL)
 		server_stop(apid->server);
 	apid->stop_end_ns = loop_now_ns() +
@@ -89,6 +96,10 @@ chan_handler *const apid_handlers[MSG__COUNT] = {
 	[MSG_FAMILIARS] = familiars_on_roster,
 	[MSG_LISTENER] = on_listener,
 	[MSG_PEER] = on_peer,
+	[MSG_TOKEN] = auth_on_token,
+	[MSG_TOKEN_NEW] = auth_on_token_new,
+	[MSG_TOKEN_END] = auth_on_token_end,
+	[MSG_TOKEN_ROTATED] = auth_on_rotated,
 	[MSG_WHO_REPLY] = routes_on_who_reply,
 	[MSG_SHUTDOWN] = on_shutdown,
 };
@@ -99,6 +110,7 @@ apid_init(struct apid *apid, struct loop *loop)
 	memset(apid, 0, sizeof(*apid));
 	apid->loop = loop;
 	apid->stored.source.fd = -1;
+	apid->streams = streams_new(apid);
 	json_warm();
 	familiars_init(apid);
 }
@@ -111,6 +123,7 @@ apid_fini(struct apid *apid)
 	timer_stop(apid->loop, &apid->lost);
 	notes_fini(apid);
 	server_free(apid->server);
+	streams_free(apid->streams);
 	chan_close(&apid->stored);
 	buf_fini(&apid->health);
 	free(apid->identity.started_at);

@@ -1,4 +1,4 @@
-/* What is done to a live session: input, signals, the end. */
+/* What is done to a live session: input, signals, sizes, the end. */
 #include <signal.h>
 #include <string.h>
 
@@ -202,4 +202,46 @@ on_signal(struct request *r)
 	}
 	m.signo = (uint32_t)signals[i].signo;
 	ask(r, MSG_SIGNAL, &m, -1, on_killed);
+}
+
+/* --- the size of its terminal ------------------------------------------- */
+
+static void
+on_resized(struct request *r, const struct msg_reply *reply,
+    struct rows *rows)
+{
+	(void)rows;
+	if (reply->code == STORE_OK)
+		answer_accepted(r);
+	else
+		answer_store_code(r, reply);
+}
+
+void
+on_resize(struct request *r)
+{
+	struct msg_resize m = { .tag = r->tag, .id = r->id };
+	const struct {
+		const char	*name;
+		uint32_t	*to;
+	} sizes[] = {
+		{ "rows", &m.rows },
+		{ "cols", &m.cols },
+	};
+	autojson struct json *v = NULL;
+	int64_t n;
+	size_t i;
+
+	if (request_json(r, &v) != 0)
+		return;
+	for (i = 0; i < nitems(sizes); i++) {
+		if (!json_int(json_get(v, sizes[i].name), &n) || n < 1 ||
+		    n > LIMIT_TTY_SIZE) {
+			answer_error_with(r, API_INVALID, "sessionId", r->id,
+			    "`rows` and `cols` are 1 to %d.", LIMIT_TTY_SIZE);
+			return;
+		}
+		*sizes[i].to = (uint32_t)n;
+	}
+	ask(r, MSG_RESIZE, &m, -1, on_resized);
 }

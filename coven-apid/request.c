@@ -6,6 +6,7 @@
 
 #include "common/mem.h"
 #include "coven-apid/request.h"
+#include "coven-apid/stream.h"
 
 /* --- the query and the body --------------------------------------------- */
 
@@ -77,9 +78,13 @@ static const struct {
 	[API_VERSION] = { 404, false, "invalid_request" },
 	[API_INVALID] = { 400, false, "invalid_request" },
 	[API_FORBIDDEN] = { 403, true, "forbidden" },
+	[API_SCOPE] = { 403, true, "forbidden" },
+	[API_MISDIRECTED] = { 421, true, "misdirected_request" },
+	[API_NO_TOKEN_MODE] = { 409, false, "token_mode_required" },
 	[API_SESSION_NOT_FOUND] = { 404, false, "session_not_found" },
 	[API_SESSION_NOT_LIVE] = { 409, false, "session_not_live" },
 	[API_SESSION_LIVE] = { 409, false, "session_live" },
+	[API_SESSION_NO_TERMINAL] = { 422, false, "session_no_terminal" },
 	[API_INPUT_TOO_LARGE] = { 413, false, "input_too_large" },
 	[API_EVENTS_TOO_LARGE] = { 413, false, "event_response_too_large" },
 	[API_PAYLOAD_TOO_LARGE] = { 413, true, "payload_too_large" },
@@ -125,6 +130,7 @@ request_free(struct request *r)
 {
 	if (r->waiting)
 		r->apid->waiters--;
+	stream_free(r->stream);
 	free(r->path);
 	free(r->spare);
 	buf_fini(&r->body);
@@ -272,6 +278,10 @@ answer_store_code(struct request *r, const struct msg_reply *reply)
 	case STORE_LIVE:
 		answer_error_with(r, API_SESSION_LIVE, "sessionId", id,
 		    "Session has not ended.");
+		break;
+	case STORE_NO_TERMINAL:
+		answer_error_with(r, API_SESSION_NO_TERMINAL, "sessionId", id,
+		    "Session has no terminal.");
 		break;
 	case STORE_CONFLICT:
 		answer_error_with(r, API_ID_CONFLICT, "sessionId", id,

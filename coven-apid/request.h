@@ -31,7 +31,9 @@ struct request {
 	const char	*id;		/* the session's, raw; may be NULL */
 	reply_fn	*on_reply;	/* set while stored is asked */
 	bool		 who;		/* set while the monitor is asked */
+	bool		 rotating;	/* the same, for another token */
 	bool		 waiting;	/* stored may hold its answer back */
+	struct stream	*stream;	/* the answer is one */
 	/* what answers of several pages gather */
 	struct buf	 body, marks;
 	size_t		 written;	/* rows in body */
@@ -72,9 +74,13 @@ enum api_error {
 	API_VERSION,			/* invalid_request as 404 */
 	API_INVALID,
 	API_FORBIDDEN,
+	API_SCOPE,			/* forbidden to this token */
+	API_MISDIRECTED,
+	API_NO_TOKEN_MODE,
 	API_SESSION_NOT_FOUND,
 	API_SESSION_NOT_LIVE,
 	API_SESSION_LIVE,
+	API_SESSION_NO_TERMINAL,
 	API_INPUT_TOO_LARGE,
 	API_EVENTS_TOO_LARGE,
 	API_PAYLOAD_TOO_LARGE,
@@ -139,6 +145,9 @@ bool	rows_next(struct rows *, enum msg_type, union msg_any *);
 void	record_session(struct jw *, const struct msg_session_row *);
 /* One session row as the whole answer. */
 void	answer_session(struct request *, int status, struct rows *);
+/* An event of that session. */
+void	record_event(struct jw *, const char *session,
+	    const struct msg_event_row *);
 /* That as 200, or what the code means. */
 reply_fn	answer_record;
 
@@ -151,8 +160,9 @@ handler_fn	on_familiars;
 handler_fn	on_sessions, on_session, on_external, on_complete;
 handler_fn	on_archive, on_summon, on_delete;
 handler_fn	on_launch;
-handler_fn	on_input, on_kill, on_signal;
-handler_fn	on_events, on_session_events, on_log;
+handler_fn	on_input, on_kill, on_signal, on_resize;
+handler_fn	on_events, on_session_events, on_log, on_stream;
 handler_fn	on_stop;
+handler_fn	on_token_rotate;
 
 #endif

@@ -16,6 +16,14 @@ first_but(struct conn_list *list, const struct conn *spare)
 	return c != NULL && c == spare ? TAILQ_NEXT(c, link) : c;
 }
 
+/* Waiting for its answer, or for more of it. */
+static bool
+is_patient(const struct conn *c)
+{
+	return c->state == CONN_WORK ||
+	    (c->state == CONN_STREAM && !timer_running(&c->timer));
+}
+
 /*
  * Those still sending go first, the oldest first; then those that do not
  * take their answer.  One that waits for its answer stays.
@@ -27,7 +35,7 @@ server_shed(struct server *s, const struct conn *spare)
 
 	if (c == NULL) {
 		TAILQ_FOREACH(other, &s->busy, link) {
-			if (other == spare || other->state == CONN_WORK)
+			if (other == spare || is_patient(other))
 				continue;
 			c = other;
 			break;
@@ -96,6 +104,29 @@ accept_failed(struct server *s, int error)
 		server_pause(s, true);
 }
 
+/*
+ * The oldest goes: whoever it is that holds many, one that has just come gets
+ * its time to say who it is.
+ */
+void
+server_keep_few(struct server *s, struct conn *newest)
+{
+	struct conn *c, *oldest = NULL;
+	unsigned same = 0;
+
+	TAILQ_FOREACH(c, &s->anon, anon_link) {
+		if (c->uid != newest->uid)
+			continue;
+		if (same++ == 0)
+			oldest = c;
+	}
+	if (same <= LIMIT_AUTH_UID)
+		oldest = s->nanon > LIMIT_AUTH_ALL ? TAILQ_FIRST(&s->anon) :
+		    NULL;
+	if (oldest != NULL && oldest != newest)
+		conn_close(oldest);
+}
+
 /* One a turn: a loaded listener is level-triggered, and others get theirs. */
 static void
 on_listener(struct source *source, uint32_t events)
@@ -116,6 +147,8 @@ on_listener(struct source *source, uint32_t events)
 		return;
 	}
 	c = conn_new(s, &fd);
+	if (conn_caller(c)->kind == CALLER_UNKNOWN)
+		server_keep_few(s, c);
 	if (conn_peer_is_owner(c)) {
 		conn_read(c);
 		return;
@@ -145,6 +178,7 @@ server_new(struct loop *loop, const struct server_conf *conf,
 	s->retry = (struct timer){ .cb = on_retry, .ctx = s };
 	TAILQ_INIT(&s->reading);
 	TAILQ_INIT(&s->busy);
+	TAILQ_INIT(&s->anon);
 	s->slots = mem_zalloc(s->conf.max_conns, sizeof(struct conn *));
 	s->free_slots = mem_zalloc(s->conf.max_conns, sizeof(uint32_t));
 	for (i = s->conf.max_conns; i-- > 0; )
@@ -170,6 +204,20 @@ server_stop(struct server *s)
 	timer_stop(s->loop, &s->retry);
 	while ((c = TAILQ_FIRST(&s->reading)) != NULL)
 		conn_close(c);
+}
+
+void
+server_hold(struct server *s, size_t n)
+{
+	s->held += n;
+	while (s->held > LIMIT_HTTP_HELD && server_shed(s, NULL))
+		continue;
+}
+
+void
+server_unhold(struct server *s, size_t n)
+{
+	s->held -= n;
 }
 
 unsigned
@@ -220,4 +268,15 @@ server_each_waiting(struct server *s, void (*cb)(void *, struct conn *),
 	for (i = 0; i < s->conf.max_conns; i++)
 		if (s->slots[i] != NULL && s->slots[i]->state == CONN_WORK)
 			cb(ctx, s->slots[i]);
+}
+
+void
+server_close_if(struct server *s, bool (*cb)(void *, const struct conn *),
+    void *ctx)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->conf.max_conns; i++)
+		if (s->slots[i] != NULL && cb(ctx, s->slots[i]))
+			conn_close(s->slots[i]);
 }

@@ -17,6 +17,7 @@
 
 #include "common/failpoint.h"
 #include "common/mem.h"
+#include "coven-monitor/audit_key.h"
 #include "coven-monitor/conf_load.h"
 #include "coven-monitor/confine.h"
 #include "coven-monitor/monitor.h"
@@ -312,6 +313,18 @@ level_of(const char *name)
 	return LOG_LEVEL_INFO;
 }
 
+/* stored gets the key and never the file of heads. */
+static int
+open_audit(struct monitor *m)
+{
+	int r;
+
+	owner_enter(&m->owner);
+	r = audit_key_open(&m->home, &m->audit_key);
+	owner_leave(&m->owner);
+	return r == 0 ? heads_open(m) : r;
+}
+
 static int
 prepare(struct monitor *m, const struct options *o)
 {
@@ -343,6 +356,8 @@ prepare(struct monitor *m, const struct options *o)
 		return r;
 	log_init(NULL, level_of(m->conf.log_level));
 	r = home_check_fs(&m->home, &m->conf);
+	if (r == 0 && !o->check_config)
+		r = open_audit(m);
 	if (r != 0)
 		return r;
 	harness_table_locate(&m->harnesses, &m->owner, &m->home);
@@ -383,13 +398,18 @@ main(int argc, char **argv)
 	r = loop_signals(m->loop, stops, nitems(stops), on_signal, m);
 	if (r < 0)
 		fatal("watch signals: %s", strerror(-r));
-	r = open_socket(m);
+	/* Before anybody can connect, after nobody else can be serving. */
+	r = token_open(m);
+	if (r == 0)
+		r = open_socket(m);
 	if (r != 0) {
+		token_close(m);
 		cgroup_close(&m->cgroup);
 		return r;
 	}
 	supervise_start(m);
 	r = loop_run(m->loop);
+	token_close(m);
 	owner_enter(&m->owner);
 	sock_remove(&m->sock, &m->home);
 	owner_leave(&m->owner);

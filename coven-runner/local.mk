@@ -6,6 +6,7 @@ librunner_a_SOURCES = \
 	coven-runner/input.c coven-runner/input.h \
 	coven-runner/out.c coven-runner/out.h \
 	coven-runner/run.c coven-runner/run.h \
+	coven-runner/size.c \
 	coven-runner/stream.c coven-runner/stream.h \
 	coven-runner/term.c coven-runner/term.h \
 	coven-runner/window.c coven-runner/window.h \

@@ -288,6 +288,7 @@ static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_RESUME] = on_resume,
 	[MSG_EVENT_ACK] = on_event_ack,
 	[MSG_RUN_INPUT] = on_run_input,
+	[MSG_RUN_RESIZE] = run_on_resize,
 };
 
 /* --- init --- */
@@ -319,6 +320,7 @@ tty_start(struct run *r)
 		fatal("copy the terminal: %s", strerror(errno));
 	stream_start(r, OUT_STDOUT, &r->tty, &r->term);
 	input_open(&r->input, &copy, true);
+	run_late_size(r);
 	input_go(r);
 }
 

@@ -31,6 +31,7 @@ struct run {
 	uint64_t	 drained;	/* bytes read when drain was started */
 	int		 io[3];		/* pipes, until RUN_GO */
 	int		 tty;		/* master, until RUN_GO */
+	uint32_t	 rows, cols;	/* asked for before it was there */
 	enum transport	 transport;
 	bool		 go;		/* RUN_GO has come */
 	bool		 agent;		/* not reading its prompt is failure */
@@ -42,6 +43,10 @@ struct run {
 
 /* The monitor's messages, for role_start; their ctx is the struct run. */
 extern chan_handler *const run_control_handlers[MSG__COUNT];
+
+/* A new size from stored, and one that came before the terminal (size.c). */
+chan_handler	run_on_resize;
+void	run_late_size(struct run *);
 
 /* loop is borrowed; control is opened by the caller (role_start). */
 void	run_init(struct run *, struct loop *);

@@ -60,6 +60,7 @@ keep_fields(struct ask *a)
 	    m->session_delete.actor);
 	KEEP(MSG_INPUT_CHECK, input_check, m->input_check.id, "");
 	KEEP(MSG_INPUT, input, m->input.id, "");
+	KEEP(MSG_RESIZE, resize, m->resize.id, "");
 	KEEP(MSG_KILL, kill, m->kill.id, m->kill.actor);
 	KEEP(MSG_SIGNAL, signal, m->signal.id, m->signal.actor);
 	KEEP(MSG_EVENTS, events, m->events.id, m->events.after_event);
@@ -176,7 +177,7 @@ answer_get(struct stored *s, struct ask *a)
 	return false;
 }
 
-/* Also what is left of INPUT when its session takes none. */
+/* Also what is left of INPUT and RESIZE when their session takes none. */
 static bool
 answer_input_check(struct stored *s, struct ask *a)
 {
@@ -322,9 +323,11 @@ answer_events(struct stored *s, struct ask *a)
 		stored_reply(s, &a->asked, STORE_TOO_LARGE, page.text);
 	else if (page.rows == 0 && !session_has_ended(session.status))
 		kept = hold(s, a, session.key, a->msg.events.wait_ms);
+	/* A client that follows the session need not ask once more. */
 	if (r == 0 && !kept)
-		stored_reply_rows(s, &a->asked, STORE_OK, &page.out,
-		    page.rows, page.more);
+		stored_reply_page(s, &a->asked, &page,
+		    !page.more && session_has_ended(session.status) ?
+		    session_status_name(session.status) : "");
 	page_fini(&page);
 	return kept;
 }
@@ -377,6 +380,7 @@ static const struct {
 	{ MSG_SESSION_DELETE, answer_delete },
 	{ MSG_INPUT_CHECK, answer_input_check },
 	{ MSG_INPUT, answer_input_check },
+	{ MSG_RESIZE, answer_input_check },
 	{ MSG_KILL, answer_kill },
 	{ MSG_SIGNAL, answer_signal },
 	{ MSG_EVENTS, answer_events },

@@ -287,6 +287,7 @@ chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_INPUT] = on_input,
 	[MSG_KILL] = on_kill,
 	[MSG_SIGNAL] = on_signal,
+	[MSG_RESIZE] = on_resize,
 	[MSG_EVENTS] = on_events,
 	[MSG_CANCEL] = on_cancel,
 	[MSG_AUDIT_NOTE] = on_audit_note,

@@ -117,6 +117,7 @@ run_new(struct stored *s, const char *id, enum run_state state)
 	run->kill_timer = (struct timer){ .cb = on_kill_timeout, .ctx = run };
 	run->gone_timer = (struct timer){ .cb = on_gone_timeout, .ctx = run };
 	TAILQ_INIT(&run->inputs);
+	TAILQ_INIT(&run->resizes);
 	if (RB_INSERT(run_tree, &s->runs, run) != NULL)
 		fatal("run %s: made twice", id);
 	s->nruns++;
@@ -220,6 +221,7 @@ run_detach(struct run *run)
 	struct input *in;
 
 	chan_close(&run->chan);
+	run_drop_resizes(run);
 	while ((in = TAILQ_FIRST(&run->inputs)) != NULL) {
 		stored_reply(run->stored, &in->asked, STORE_NOT_LIVE, NULL);
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above */

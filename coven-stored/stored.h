@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "coven-stored/heads.h"
 #include "coven-stored/reserve.h"
 #include "coven-stored/store.h"
 #include "redact/redact.h"
@@ -28,6 +29,7 @@ struct stored;
 struct run;
 struct job;
 struct ask;
+struct page;
 
 /* A request of apid that has not been answered.  Cleared when apid goes. */
 struct asked {
@@ -55,6 +57,13 @@ struct input {
 	char			*actor;		/* who sent it */
 	char			*payload;	/* of the event */
 	size_t			 len, weight;
+};
+
+/* A new size on its way to a payload's terminal. */
+struct resize {
+	TAILQ_ENTRY(resize)	 link;
+	uint64_t		 serial;	/* the runner's tag */
+	struct asked		 asked;
 };
 
 struct run {
@@ -95,6 +104,9 @@ struct run {
 	TAILQ_HEAD(, input) inputs;
 	unsigned	 ninputs;
 	size_t		 input_bytes;
+
+	TAILQ_HEAD(, resize) resizes;
+	unsigned	 nresizes;
 };
 
 RB_HEAD(run_tree, run);
@@ -121,6 +133,10 @@ void		 run_ack(struct run *);
 /* Answer every kill that waits. */
 void		 run_answer_kills(struct run *, enum store_code);
 void		 run_input_free(struct run *, struct input *);
+/* Nobody will answer the resizes that wait; or their asker has gone. */
+void		 run_drop_resizes(struct run *);
+void		 run_forget_resizes(struct run *);
+chan_handler	 on_resize, on_run_resize_reply;
 /* Its end is on record: its processes must follow. */
 void		 run_expect_gone(struct run *);
 /* Forget the run when nothing needs it any more. */
@@ -212,6 +228,7 @@ void	notef(struct stored *, enum audit_verb, const char *id,
 int	note_apply(struct stored *, struct job *);
 void	note_done(struct stored *, struct job *);
 chan_handler	on_audit_note;		/* from the monitor and from apid */
+chan_handler	on_audit_key;		/* heads.c */
 
 /* --- writer --- */
 
@@ -271,6 +288,9 @@ void	stored_reply(struct stored *, struct asked *, enum store_code,
 void	stored_reply_rows(struct stored *s, struct asked *asked,
 	    enum store_code code, const struct buf *rows, uint32_t count,
 	    bool more);
+/* A page, and the status of a session whose last event it holds, or "". */
+void	stored_reply_page(struct stored *, struct asked *, const struct page *,
+	    const char *status);
 /* With one session as it is on record now. */
 void	stored_reply_session(struct stored *, struct asked *, enum store_code,
 	    const char *id);
@@ -292,6 +312,7 @@ struct stored {
 	struct wait_tree	 waits;
 	size_t			 nwaits;
 	uint64_t		 serial;	/* for inputs and waits */
+	struct heads		 heads;
 	unsigned		 nnotes;	/* queued */
 	uint64_t		 notes_lost;
 	int64_t			 notes_window_ns;	/* of apid's */

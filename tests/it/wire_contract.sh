@@ -128,12 +128,20 @@ if launch cat; then
 		vector "a live one is not archived" 409 '"code":"session_live"'
 	printf 'DELETE /sessions/%s HTTP/1.1\r\nHost: coven\r\n\r\n' \
 	    "$live" | vector "nor deleted" 409 '"code":"session_live"'
+	post "/api/v1/sessions/$live/resize" '{"rows":24,"cols":80}' |
+		vector "a session of pipes has no size" 422 \
+		    '"code":"session_no_terminal"'
+	post "/api/v1/sessions/$live/resize" '{"rows":24,"cols":1001}' |
+		vector "no terminal is that wide" 400 '"code":"invalid_request"'
 	post "/api/v1/sessions/$live/input" '{"data":1}' |
 		vector "input that is no string" 400 '"code":"invalid_request"'
 	printf 'POST /sessions/%s/kill HTTP/1.1\r\nHost: coven\r\n\r\n' \
 	    "$live" | vector "A6 kill with no body" 202 '"accepted":true' -h
 	post "/sessions/$live/kill" '{}' | vector "A6 the same again" 409 \
 	    '"code":"session_not_live"'
+	post "/api/v1/sessions/$live/resize" '{"rows":24,"cols":80}' |
+		vector "what has ended has no size" 409 \
+		    '"code":"session_not_live"'
 	get "/api/v1/sessions/$live" | vector "it reads as killed" 200 \
 	    '"status":"killed"'
 	# A7: payload_json is text.

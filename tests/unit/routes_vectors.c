@@ -125,6 +125,24 @@ const struct vector vectors[] = {
 	{ "POST", "/sessions/no/complete", "{}", 404, NULL,
 	    { ERR("session_not_found") } },
 
+	/* sizes */
+	{ "POST", "/sessions/live/resize", "{\"rows\":1,\"cols\":1000}", 202,
+	    "{\"accepted\":true,\"ok\":true}", { 0 } },
+	{ "POST", "/sessions/live/resize", "{\"rows\":24,\"cols\":999}", 422,
+	    NULL, { ERR("session_no_terminal") } },
+	{ "POST", "/sessions/ended/resize", "{\"rows\":24,\"cols\":80}", 409,
+	    NULL, { ERR("session_not_live") } },
+	{ "POST", "/sessions/no/resize", "{\"rows\":24,\"cols\":80}", 404,
+	    NULL, { ERR("session_not_found") } },
+	{ "POST", "/sessions/live/resize", "{\"rows\":0,\"cols\":80}", 400,
+	    NULL, { ERR("invalid_request") } },
+	{ "POST", "/sessions/live/resize", "{\"rows\":24,\"cols\":1001}", 400,
+	    NULL, { ERR("invalid_request") } },
+	{ "POST", "/sessions/live/resize", "{\"rows\":24}", 400, NULL,
+	    { ERR("invalid_request") } },
+	{ "POST", "/sessions/live/resize", "{\"rows\":\"24\",\"cols\":80}",
+	    400, NULL, { ERR("invalid_request") } },
+
 	/* what has ended */
 	{ "POST", "/sessions/ended/archive", "", 200,
 	    RECORD("ended", "completed", "false"), { 0 } },

@@ -150,10 +150,22 @@ on_input_reply(struct chan *c, const union msg_any *m, int *fd)
 	return 0;
 }
 
+static int
+on_resize_reply(struct chan *c, const union msg_any *m, int *fd)
+{
+	struct world *w = c->ctx;
+
+	(void)fd;
+	assert_true(m->run_resize_reply.tag < WORLD_TAGS);
+	w->reply[m->run_resize_reply.tag] = m->run_resize_reply.code + 1;
+	return 0;
+}
+
 static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_EVENT] = on_event,
 	[MSG_RUN_EXIT] = on_exit_msg,
 	[MSG_RUN_INPUT_REPLY] = on_input_reply,
+	[MSG_RUN_RESIZE_REPLY] = on_resize_reply,
 };
 static chan_handler *const no_handlers[MSG__COUNT] = { NULL };
 static chan_handler *const monitor_handlers[MSG__COUNT] = {

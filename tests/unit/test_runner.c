@@ -1,4 +1,5 @@
 /* A whole runner between a monitor, a store, an init and a payload. */
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -573,6 +574,68 @@ a_terminal_is_answered_and_fed(void **state)
 	world_end(&w);
 }
 
+static uint64_t size_tag;
+
+static bool
+has_size_reply(const struct world *w)
+{
+	return w->reply[size_tag] != 0;
+}
+
+/* The runner's answer to a new size. */
+static uint32_t
+resize(struct world *w, uint32_t rows, uint32_t cols)
+{
+	struct msg_run_resize m = { .tag = ++size_tag, .rows = rows,
+	    .cols = cols };
+
+	w->reply[size_tag] = 0;
+	assert_int_equal(chan_send(&w->stored, MSG_RUN_RESIZE, &m, -1), 0);
+	assert_true(world_wait(w, has_size_reply, SOON));
+	return w->reply[size_tag] - 1;
+}
+
+static void
+a_terminal_has_the_size_that_it_is_given(void **state)
+{
+	struct winsize ws;
+	struct world w;
+
+	(void)state;
+	size_tag = 0;
+	world_start(&w, &tty);
+	raw(w.tty);
+	say(w.tty, "x");
+	assert_true(world_wait(&w, has_output, SOON));
+	assert_int_equal(resize(&w, 33, 999), 0);
+	assert_int_equal(ioctl(w.tty, TIOCGWINSZ, &ws), 0);
+	assert_int_equal(ws.ws_row, 33);
+	assert_int_equal(ws.ws_col, 999);
+	assert_int_equal(resize(&w, LIMIT_TTY_SIZE, 1), 0);
+	assert_int_equal(ioctl(w.tty, TIOCGWINSZ, &ws), 0);
+	assert_int_equal(ws.ws_row, LIMIT_TTY_SIZE);
+	assert_int_equal(ws.ws_col, 1);
+	payload_ends(&w);
+	world_init_ends(&w, 0, 0);
+	assert_true(world_wait(&w, ended, SOON));
+	world_end(&w);
+}
+
+static void
+pipes_have_no_size(void **state)
+{
+	struct world w;
+
+	(void)state;
+	size_tag = 0;
+	world_start(&w, &pipes);
+	assert_int_equal(resize(&w, 24, 80), 1);
+	payload_ends(&w);
+	world_init_ends(&w, 0, 0);
+	assert_true(world_wait(&w, ended, SOON));
+	world_end(&w);
+}
+
 static bool
 has_after(const struct world *w)
 {
@@ -666,6 +729,8 @@ main(void)
 		cmocka_unit_test(input_to_a_closed_reader_is_refused),
 		cmocka_unit_test(a_prompt_with_its_end_makes_a_sink),
 		cmocka_unit_test(a_terminal_is_answered_and_fed),
+		cmocka_unit_test(a_terminal_has_the_size_that_it_is_given),
+		cmocka_unit_test(pipes_have_no_size),
 		cmocka_unit_test(a_terminal_closed_by_all_may_be_opened_again),
 		cmocka_unit_test(a_store_that_lies_ends_the_runner),
 		cmocka_unit_test(the_runner_ends_with_the_monitor),
@@ -679,6 +744,7 @@ main(void)
 		cmocka_unit_test(a_slow_store_slows_the_payload),
 		cmocka_unit_test(unread_input_holds_up_nothing),
 		cmocka_unit_test(a_terminal_is_answered_and_fed),
+		cmocka_unit_test(a_terminal_has_the_size_that_it_is_given),
 		cmocka_unit_test(a_terminal_closed_by_all_may_be_opened_again),
 		cmocka_unit_test(a_store_that_lies_ends_the_runner),
 	};

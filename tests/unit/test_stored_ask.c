@@ -261,6 +261,67 @@ an_input_whose_runner_dies_is_answered(void **state)
 }
 
 static void
+ask_resize(const char *session, uint32_t rows)
+{
+	struct msg_resize m = { .tag = ++w.tag, .id = session, .rows = rows,
+	    .cols = 80 };
+
+	peer_send(&w.apid, MSG_RESIZE, &m);
+}
+
+static void
+a_size_goes_to_the_runner_and_back(void **state)
+{
+	static const struct {
+		uint32_t	runner;
+		enum store_code	code;
+	} rows[] = {
+		{ 0, STORE_OK }, { 1, STORE_NO_TERMINAL },
+		{ 2, STORE_NOT_LIVE },
+	};
+	struct msg_run_resize_reply reply;
+	struct peer *r = &w.runner[0];
+	struct got *g;
+	size_t i;
+
+	(void)state;
+	launch(r, "", id);
+	for (i = 0; i < nitems(rows); i++) {
+		ask_resize(id, LIMIT_TTY_SIZE);
+		g = peer_expect(r, MSG_RUN_RESIZE);
+		assert_int_equal(g->m.run_resize.rows, LIMIT_TTY_SIZE);
+		assert_int_equal(g->m.run_resize.cols, 80);
+		reply = (struct msg_run_resize_reply){
+		    .tag = g->m.run_resize.tag, .code = rows[i].runner };
+		peer_send(r, MSG_RUN_RESIZE_REPLY, &reply);
+		expect_code(rows[i].code);
+	}
+	ask_resize("absent", 1);
+	expect_code(STORE_NOT_FOUND);
+	/* One that dies with a question answers nobody; others do. */
+	ask_resize(id, 1);
+	(void)peer_expect(r, MSG_RUN_RESIZE);
+	peer_close(r);
+	expect_code(STORE_NOT_LIVE);
+	ask_resize(id, 1);
+	expect_code(STORE_NOT_LIVE);
+	ask_resize(id, LIMIT_TTY_SIZE + 1);
+	peer_expect_end(&w.apid);
+}
+
+static void
+an_answer_to_no_resize_is_a_lie(void **state)
+{
+	struct msg_run_resize_reply reply = { .tag = 7 };
+
+	(void)state;
+	launch(&w.runner[0], "", id);
+	peer_send(&w.runner[0], MSG_RUN_RESIZE_REPLY, &reply);
+	peer_expect_end(&w.runner[0]);
+	(void)peer_expect(&w.monitor, MSG_RUN_KILL);
+}
+
+static void
 only_listed_signals_pass(void **state)
 {
 	static const struct {
@@ -393,6 +454,8 @@ main(void)
 		CASE(external_sessions),
 		CASE(input_is_recorded_when_it_is_taken),
 		CASE(an_input_whose_runner_dies_is_answered),
+		CASE(a_size_goes_to_the_runner_and_back),
+		CASE(an_answer_to_no_resize_is_a_lie),
 		CASE(only_listed_signals_pass),
 		CASE(what_apid_asked_for_goes_on_without_it),
 		CASE(an_apid_that_lies_is_ended),
