@@ -26,7 +26,9 @@ static const struct {
 	{ "sessionArchive", true },
 	{ "sessionDelete", true },
 	{ "sessionExec", true },
+	{ "sessionFilter", true },
 	{ "sessionResize", true },
+	{ "sessionSearch", true },
 	{ "sessionSignal", true },
 	{ "eventWait", true },
 };

@@ -15,12 +15,15 @@ libstored_a_SOURCES = \
 	coven-stored/reserve.c coven-stored/reserve.h \
 	coven-stored/resize.c \
 	coven-stored/run.c \
+	coven-stored/search.c \
+	coven-stored/search_text.c coven-stored/search_text.h \
 	coven-stored/sql.def \
 	coven-stored/sqlite.c coven-stored/sqlite.h \
 	coven-stored/store.c coven-stored/store.h \
 	coven-stored/store_audit.c \
 	coven-stored/store_event.c coven-stored/store_internal.h \
 	coven-stored/store_records.c \
+	coven-stored/store_search.c \
 	coven-stored/stored.c coven-stored/stored.h \
 	coven-stored/upkeep.c \
 	coven-stored/writer.c

@@ -40,11 +40,10 @@ stored_reply(struct stored *s, struct asked *asked, enum store_code code,
 		send_reply(s, asked, &m, -1);
 }
 
-void
-stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
-    const struct buf *rows, uint32_t count, bool more)
+static void
+send_rows(struct stored *s, struct asked *asked, struct msg_reply *m,
+    const struct buf *rows)
 {
-	struct msg_reply m = { .code = code, .rows = count, .more = more };
 	autoclose int fd = -1;
 
 	if (!asked->pending)
@@ -55,7 +54,26 @@ stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
 		stored_reply(s, asked, STORE_ERROR, "no memory for the answer");
 		return;
 	}
-	send_reply(s, asked, &m, fd);
+	send_reply(s, asked, m, fd);
+}
+
+void
+stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
+    const struct buf *rows, uint32_t count, bool more)
+{
+	struct msg_reply m = { .code = code, .rows = count, .more = more };
+
+	send_rows(s, asked, &m, rows);
+}
+
+void
+stored_reply_page(struct stored *s, struct asked *asked,
+    const struct page *page, const char *text)
+{
+	struct msg_reply m = { .code = STORE_OK, .rows = page->rows,
+	    .more = page->more, .text = text };
+
+	send_rows(s, asked, &m, &page->out);
 }
 
 void
@@ -178,6 +196,7 @@ stored_init(struct stored *s, struct loop *l, struct chan *control,
 		return r;
 	writer_init(s);
 	upkeep_init(s);
+	search_init(s);
 	loop_on_batch(l, on_batch, s);
 	return 0;
 }
@@ -196,6 +215,7 @@ stored_fini(struct stored *s)
 	runs_free(s);
 	timer_stop(s->loop, &s->writer.retry);
 	timer_stop(s->loop, &s->upkeep.timer);
+	search_fini(s);
 	timer_stop(s->loop, &s->stop_timer);
 	loop_on_batch(s->loop, NULL, NULL);
 	reserve_close(&s->writer.reserve);
