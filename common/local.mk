@@ -8,6 +8,7 @@ libcommon_a_SOURCES = \
 	common/chan.c common/chan.h \
 	common/clock.c common/clock.h \
 	common/conf.c common/conf.h common/conf.def common/conf_dump.c \
+	common/ct.c common/ct.h \
 	common/digest.c common/digest.h \
 	common/failpoint.c common/failpoint.h common/failpoint.def \
 	common/harness.c common/harness.h \
@@ -20,7 +21,10 @@ libcommon_a_SOURCES = \
 	common/mem.c common/mem.h \
 	common/memfd.c common/memfd.h \
 	common/msg.c common/msg.h common/msg.def \
+	common/plain.c common/plain.h \
+	common/scope.c common/scope.h \
 	common/spawn.c common/spawn.h \
+	common/token.c common/token.h \
 	common/utf8.c common/utf8.h
 COMMON_LIBS = libcommon.a $(MD_LIBS) $(BSD_LIBS)
 
@@ -30,9 +34,14 @@ tests_unit_test_audit_SOURCES = tests/unit/test_audit.c
 tests_unit_test_audit_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_msg tests/unit/test_chan \
-	tests/unit/test_base64 tests/unit/test_json_scan
+	tests/unit/test_base64 tests/unit/test_json_scan \
+	tests/unit/test_plain tests/unit/test_token
 TESTS += tests/unit/test_msg tests/unit/test_chan tests/unit/test_base64 \
-	tests/unit/test_json_scan
+	tests/unit/test_json_scan tests/unit/test_plain tests/unit/test_token
+tests_unit_test_plain_SOURCES = tests/unit/test_plain.c
+tests_unit_test_plain_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_token_SOURCES = tests/unit/test_token.c
+tests_unit_test_token_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_json_scan_SOURCES = tests/unit/test_json_scan.c
 tests_unit_test_json_scan_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_base64_SOURCES = tests/unit/test_base64.c

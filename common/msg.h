@@ -203,6 +203,19 @@ enum store_code {		/* REPLY.code */
 	STORE_ERROR,
 };
 
+enum who_code {			/* WHO_REPLY.inside */
+	WHO_OUTSIDE,
+	WHO_INSIDE,
+	WHO_UNKNOWN,		/* this kernel does not say */
+};
+
+enum token_code {		/* TOKEN_ROTATED.code */
+	TOKEN_OK,
+	TOKEN_OFF,		/* auth.mode is not "token" */
+	TOKEN_BUSY,		/* another is under way, or too many were */
+	TOKEN_FAILED,		/* the log says why */
+};
+
 enum transport {
 	TRANSPORT_PTY,		/* stdin, stdout, stderr are one terminal */
 	TRANSPORT_PIPES,	/* three pipes */

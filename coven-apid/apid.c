@@ -20,6 +20,7 @@ on_listener(struct chan *c, const union msg_any *msg, int *fd)
 		.overflow_uid = m->overflow_uid,
 		.max_conns = m->max_conns,
 		.request_ms = m->request_ms,
+		.token = m->token_mode != 0,
 	};
 	int r;
 
@@ -27,6 +28,8 @@ on_listener(struct chan *c, const union msg_any *msg, int *fd)
 	    .started_at = mem_strdup(m->started_at),
 	    .socket = mem_strdup(m->socket) };
 	apid->bypass = m->bypass != 0;
+	apid->auth.token_mode = m->token_mode != 0;
+	apid->auth.pair_max_days = m->pair_max_days;
 	health_build(apid);
 	apid->server = server_new(apid->loop, &conf, &routes_ops, apid);
 	r = server_listen(apid->server, fd);
@@ -88,6 +91,10 @@ chan_handler *const apid_handlers[MSG__COUNT] = {
 	[MSG_HARNESS] = harness_on_row,
 	[MSG_LISTENER] = on_listener,
 	[MSG_PEER] = on_peer,
+	[MSG_TOKEN] = auth_on_token,
+	[MSG_TOKEN_NEW] = auth_on_token_new,
+	[MSG_TOKEN_END] = auth_on_token_end,
+	[MSG_TOKEN_ROTATED] = auth_on_rotated,
 	[MSG_WHO_REPLY] = routes_on_who_reply,
 	[MSG_SHUTDOWN] = on_shutdown,
 };

@@ -6,6 +6,7 @@
 
 #include "common/chan.h"
 #include "common/harness.h"
+#include "coven-apid/auth.h"
 #include "coven-apid/conn.h"
 #include "coven-apid/note.h"
 
@@ -29,6 +30,7 @@ struct apid {
 	bool		 stored_lied;	/* that is why it is closed */
 	struct timer	 lost;		/* asks for another one */
 	struct server	*server;	/* NULL until LISTENER */
+	struct auth	 auth;
 	struct identity	 identity;
 	struct harness	 harnesses[LIMIT_HARNESSES];
 	size_t		 nharnesses;

@@ -27,6 +27,7 @@ static const unsigned edges[] = {
 
 /* One thread: one chunk is looked at at a time. */
 static char chunk[65536];
+static bool chunk_secret;	/* a token is in it */
 
 static void	conn_on_ready(struct source *, uint32_t);
 static void	conn_on_timer(struct timer *);
@@ -71,9 +72,32 @@ conn_hold(struct conn *c, size_t n)
 	return true;
 }
 
+static void
+conn_learn_uid(struct conn *c)
+{
+	struct ucred peer;
+
+	c->uid = c->server->conf.overflow_uid;	/* nobody's */
+	if (conn_peer(c, &peer) == 0)
+		c->uid = peer.uid;
+}
+
+void
+conn_set_caller(struct conn *c, const struct caller *caller)
+{
+	struct server *s = c->server;
+
+	if (c->caller.kind == CALLER_UNKNOWN) {
+		TAILQ_REMOVE(&s->anon, c, anon_link);
+		s->nanon--;
+	}
+	c->caller = *caller;
+}
+
 struct conn *
 conn_new(struct server *s, int *fd)
 {
+	static const struct caller owner = { .kind = CALLER_OWNER };
 	struct conn *c = mem_zalloc(1, sizeof(*c));
 	uint32_t slot = s->free_slots[--s->nfree];
 
@@ -84,6 +108,12 @@ conn_new(struct server *s, int *fd)
 	s->slots[slot] = c;
 	s->live++;
 	TAILQ_INSERT_TAIL(&s->reading, c, link);
+	TAILQ_INSERT_TAIL(&s->anon, c, anon_link);
+	s->nanon++;
+	c->accept_ns = loop_now_ns();
+	conn_learn_uid(c);
+	if (!s->conf.token && conn_peer_is_owner(c))
+		conn_set_caller(c, &owner);
 	return c;
 }
 
@@ -97,6 +127,10 @@ conn_close(struct conn *c)
 		s->ops->on_gone(s->ctx, c);
 	conn_enter(c, CONN_CLOSED);
 	TAILQ_REMOVE(&s->busy, c, link);
+	if (c->caller.kind == CALLER_UNKNOWN) {
+		TAILQ_REMOVE(&s->anon, c, anon_link);
+		s->nanon--;
+	}
 	loop_del(s->loop, &c->source);
 	mem_close(&c->source.fd);
 	http_free(c->http);
@@ -119,10 +153,12 @@ static const struct {
 	{ 201, "Created" },
 	{ 202, "Accepted" },
 	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
 	{ 403, "Forbidden" },
 	{ 404, "Not Found" },
 	{ 409, "Conflict" },
 	{ 413, "Payload Too Large" },
+	{ 421, "Misdirected Request" },
 	{ 422, "Unprocessable Content" },
 	{ 500, "Internal Server Error" },
 	{ 503, "Service Unavailable" },
@@ -316,12 +352,32 @@ conn_reply_keep(struct conn *c, int status, const char *body, size_t n)
 	return send_iov(c->source.fd, iov, 2) == (ssize_t)total;
 }
 
+/*
+ * The bytes do not depend on what was wrong, and what follows in the same
+ * connection is read and dropped.
+ */
+void
+conn_unauthorized(struct conn *c)
+{
+	static const char body[] = "{\"ok\":false,\"error\":{"
+	    "\"code\":\"unauthorized\",\"message\":"
+	    "\"This daemon needs a token that is good for this.\"}}";
+
+	c->linger = true;
+	c->drain = HTTP_BODY_MAX + HEAD_MAX;
+	conn_reply(c, 401, body, sizeof(body) - 1);
+}
+
 void
 conn_refuse(struct conn *c, int status, const char *code, const char *text)
 {
 	char body[512];
 	int n;
 
+	if (c->server->conf.token && c->caller.kind == CALLER_UNKNOWN) {
+		conn_unauthorized(c);
+		return;
+	}
 	n = snprintf(body, sizeof(body), "{\"ok\":false,\"error\":{"
 	    "\"code\":\"%s\",\"message\":\"%s\"}}", code, text);
 	conn_reply(c, status, body, (size_t)n);
@@ -363,6 +419,10 @@ conn_fed(struct conn *c, int outcome)
 		return;
 	}
 	c->linger = true;
+	if (outcome == HTTP_REFUSED) {
+		conn_unauthorized(c);
+		return;
+	}
 	if (outcome == HTTP_TOO_LARGE) {
 		c->drain = http_unread(c->http);
 		if (c->drain > LIMIT_HTTP_DRAIN)
@@ -387,6 +447,18 @@ conn_eof(struct conn *c)
 	conn_refuse(c, 400, "invalid_request", "the request is cut short");
 }
 
+/* What is left of it: bytes that arrive do not extend it. */
+static int64_t
+conn_request_ms(const struct conn *c)
+{
+	int64_t ms = c->server->conf.request_ms, gone;
+
+	if (c->caller.kind == CALLER_UNKNOWN && ms > LIMIT_AUTH_MS)
+		ms = LIMIT_AUTH_MS;
+	gone = (loop_now_ns() - c->accept_ns) / 1000000;
+	return ms > gone ? ms - gone : 0;
+}
+
 /* Nothing more is there now: wait, from now on with a deadline. */
 static void
 conn_await(struct conn *c)
@@ -397,7 +469,47 @@ conn_await(struct conn *c)
 		return;
 	}
 	if (!timer_running(&c->timer))
-		conn_deadline(c, c->server->conf.request_ms);
+		conn_deadline(c, conn_request_ms(c));
+}
+
+/* Its head is there: does it say who this is? */
+static bool
+conn_on_head(void *ctx, const struct head_info *head)
+{
+	struct conn *c = ctx;
+	struct server *s = c->server;
+	struct caller caller = c->caller;
+
+	if (head->authorizations != 0)
+		chunk_secret = true;
+	if (s->ops->on_head == NULL)
+		return caller.kind != CALLER_UNKNOWN;
+	if (!s->ops->on_head(s->ctx, c, head, &caller))
+		return false;
+	/* From now on its deadline is that of a request. */
+	if (c->caller.kind == CALLER_UNKNOWN)
+		timer_stop(s->loop, &c->timer);
+	conn_set_caller(c, &caller);
+	return true;
+}
+
+static void
+conn_begin(struct conn *c)
+{
+	c->http = http_new();
+	http_ask(c->http, c->caller.kind == CALLER_UNKNOWN ?
+	    LIMIT_AUTH_HEAD : HEAD_MAX, conn_on_head, c);
+}
+
+static int
+conn_feed(struct conn *c, size_t n)
+{
+	int r = http_feed(c->http, chunk, n);
+
+	if (chunk_secret)
+		explicit_bzero(chunk, n);
+	chunk_secret = false;
+	return r;
 }
 
 void
@@ -420,8 +532,8 @@ conn_read(struct conn *c)
 		}
 		c->dry = (size_t)n < sizeof(chunk);
 		if (c->http == NULL)
-			c->http = http_new();
-		r = http_feed(c->http, chunk, (size_t)n);
+			conn_begin(c);
+		r = conn_feed(c, (size_t)n);
 		if (r != HTTP_MORE) {
 			conn_fed(c, r);
 			return;
@@ -481,7 +593,8 @@ conn_on_timer(struct timer *t)
 {
 	struct conn *c = t->ctx;
 
-	if (c->state == CONN_READ && c->http != NULL) {
+	if (c->state == CONN_READ && c->http != NULL &&
+	    c->caller.kind != CALLER_UNKNOWN) {
 		c->dry = false;
 		conn_refuse(c, 400, "invalid_request",
 		    "the request did not arrive in time");
@@ -516,11 +629,14 @@ bool
 conn_peer_is_owner(const struct conn *c)
 {
 	const struct server_conf *conf = &c->server->conf;
-	struct ucred peer;
 
-	if (conn_peer(c, &peer) < 0)
-		return false;
-	return peer.uid == conf->owner_uid && peer.uid != conf->overflow_uid;
+	return c->uid == conf->owner_uid && c->uid != conf->overflow_uid;
+}
+
+const struct caller *
+conn_caller(const struct conn *c)
+{
+	return &c->caller;
 }
 
 int

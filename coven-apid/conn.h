@@ -20,7 +20,26 @@
 struct server;
 struct conn;
 
+/* Who sent a request. */
+enum caller_kind {
+	CALLER_UNKNOWN,
+	CALLER_OWNER,		/* a process of the owner's, without a token */
+	CALLER_SESSION,		/* the owner, by the session token */
+	CALLER_PAIRED,		/* whoever holds a paired token */
+};
+
+struct caller {
+	enum caller_kind kind;
+	uint64_t	 id;	/* the session token's serial, or which one */
+};
+
 struct server_ops {
+	/*
+	 * A head has arrived: who is it?  false ends the connection with 401.
+	 * In token mode nothing else is said to a caller before this.
+	 */
+	bool	(*on_head)(void *ctx, const struct conn *,
+		    const struct head_info *, struct caller *);
 	/*
 	 * A whole request has arrived: answer it now or later.  The request
 	 * is borrowed and lives as long as the connection.
@@ -38,6 +57,7 @@ struct server_conf {
 	uint32_t	overflow_uid;	/* how every unmapped uid reads */
 	uint32_t	max_conns;
 	uint32_t	request_ms;	/* for one to arrive, from accept */
+	bool		token;		/* every caller needs one */
 };
 
 struct server	*server_new(struct loop *, const struct server_conf *,
@@ -57,7 +77,12 @@ struct conn	*server_find(struct server *, uint64_t tag);
 void		 server_each_waiting(struct server *,
 		     void (*cb)(void *ctx, struct conn *), void *ctx);
 
+/* Closes every connection that cb chooses, without a word. */
+void		 server_close_if(struct server *,
+		     bool (*cb)(void *ctx, const struct conn *), void *ctx);
+
 uint64_t	 conn_tag(const struct conn *);	/* never given twice */
+const struct caller	*conn_caller(const struct conn *);
 void		*conn_user(const struct conn *);
 void		 conn_set_user(struct conn *, void *);
 int		 conn_fd(const struct conn *);	/* borrowed */
@@ -76,6 +101,8 @@ void	conn_reply_whole(struct conn *, const char *reply, size_t n);
  * the client would not take it at once.
  */
 bool	conn_reply_keep(struct conn *, int status, const char *body, size_t n);
+/* The one refusal of a caller who may not call: the same for each cause. */
+void	conn_unauthorized(struct conn *);
 /* Close without a word. */
 void	conn_close(struct conn *);
 

@@ -25,6 +25,9 @@ struct conn {
 	struct timer		 timer;
 	struct server		*server;
 	TAILQ_ENTRY(conn)	 link;		/* of reading or busy */
+	TAILQ_ENTRY(conn)	 anon_link;	/* its caller is unknown */
+	struct caller		 caller;
+	uint32_t		 uid;		/* by the kernel */
 	uint64_t		 tag;
 	struct http		*http;		/* NULL: no byte yet */
 	struct buf		 out;		/* what is left to send */
@@ -32,6 +35,7 @@ struct conn {
 	uint64_t		 drain;		/* bytes to read and drop */
 	size_t			 held;		/* its share of the memory */
 	int64_t			 linger_end_ns;
+	int64_t			 accept_ns;
 	enum conn_state		 state;
 	bool			 linger;
 	bool			 dry;		/* the last recv took all */
@@ -48,6 +52,8 @@ struct server {
 	void			*ctx;
 	struct conn_list	 reading;	/* oldest first */
 	struct conn_list	 busy;
+	struct conn_list	 anon;		/* of both, oldest first */
+	unsigned		 nanon;
 	struct conn		**slots;
 	uint32_t		*free_slots;
 	uint32_t		 nfree, live;
@@ -58,9 +64,15 @@ struct server {
 	struct log_limit	 shed_limit, accept_limit, peer_limit;
 };
 
-/* Takes over *fd.  There must be a free slot. */
+/*
+ * Takes over *fd.  There must be a free slot.  Its caller is unknown; where
+ * no token is needed, the owner's uid makes it known.
+ */
 struct conn	*conn_new(struct server *, int *fd);
+/* By its uid; where that cannot be told, false. */
 bool	conn_peer_is_owner(const struct conn *);
+/* It is somebody now: no quota of the unknown counts it any more. */
+void	conn_set_caller(struct conn *, const struct caller *);
 /* Read what is there and go on from it; may close. */
 void	conn_read(struct conn *);
 /* Refuse at the level of the transport.  text is ours, without escapes. */
@@ -69,6 +81,8 @@ void	conn_refuse(struct conn *, int status, const char *code,
 
 /* Close the one that has been idle longest; false: none but spare is. */
 bool	server_shed(struct server *, const struct conn *spare);
+/* One more is unknown: those of its uid, and all, are kept few. */
+void	server_keep_few(struct server *, struct conn *newest);
 /* A connection has gone: accept again if that was all that was missing. */
 void	server_resume(struct server *);
 

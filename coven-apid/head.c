@@ -105,15 +105,22 @@ rewrite_request_line(struct line l, struct buf *out, const char **why)
 	return 0;
 }
 
+static struct line
+trimmed(struct line v)
+{
+	while (v.n != 0 && (*v.p == ' ' || *v.p == '\t'))
+		v.p++, v.n--;
+	while (v.n != 0 && (v.p[v.n - 1] == ' ' || v.p[v.n - 1] == '\t'))
+		v.n--;
+	return v;
+}
+
 static bool
 is_number(struct line v)
 {
 	size_t i;
 
-	while (v.n != 0 && (*v.p == ' ' || *v.p == '\t'))
-		v.p++, v.n--;
-	while (v.n != 0 && (v.p[v.n - 1] == ' ' || v.p[v.n - 1] == '\t'))
-		v.n--;
+	v = trimmed(v);
 	for (i = 0; i < v.n; i++)
 		if (v.p[i] < '0' || v.p[i] > '9')
 			return false;
@@ -124,6 +131,46 @@ static bool
 is_name(struct line l, const char *name)
 {
 	return l.n == strlen(name) && strncasecmp(l.p, name, l.n) == 0;
+}
+
+/*
+ * What clients of a Unix socket call its daemon, with or without a port.  A
+ * page whose name was made to mean a forwarded port calls it otherwise.
+ */
+static bool
+is_known_host(struct line v)
+{
+	static const char *const hosts[] = { "coven", "localhost",
+	    "127.0.0.1", "[::1]" };
+	size_t i, n;
+
+	v = trimmed(v);
+	for (n = v.n; n != 0 && v.p[n - 1] >= '0' && v.p[n - 1] <= '9'; n--)
+		;
+	for (i = 0; i < nitems(hosts); i++) {
+		if (is_name(v, hosts[i]) || (n != 0 && v.p[n - 1] == ':' &&
+		    is_name((struct line){ v.p, n - 1 }, hosts[i])))
+			return true;
+	}
+	return v.n == 0;
+}
+
+/* "Bearer", blanks, one word. */
+static void
+take_bearer(struct line v, struct head_info *info)
+{
+	struct line scheme;
+
+	info->bearer_n = 0;
+	v = trimmed(v);
+	scheme = (struct line){ v.p, visible(v.p, v.p + v.n) };
+	if (!is_name(scheme, "bearer"))
+		return;
+	v = trimmed((struct line){ v.p + scheme.n, v.n - scheme.n });
+	if (v.n > HEAD_BEARER_MAX || visible(v.p, v.p + v.n) != v.n)
+		return;
+	info->bearer = v.p;
+	info->bearer_n = v.n;
 }
 
 static void
@@ -137,6 +184,7 @@ count_field(struct line name, struct head_info *info)
 		{ "content-length", &info->lengths },
 		{ "transfer-encoding", &info->encodings },
 		{ "origin", &info->origins },
+		{ "authorization", &info->authorizations },
 	};
 	size_t i;
 
@@ -164,6 +212,12 @@ rewrite_field(struct line l, struct buf *out, struct head_info *info,
 	count_field(name, info);
 	if (info->fields > LIMIT_HTTP_FIELDS)
 		return bad(why, "there are too many header lines");
+	if (is_name(name, "host"))
+		info->strange_host = !is_known_host(value);
+	if (is_name(name, "authorization")) {
+		take_bearer(value, info);
+		return 0;
+	}
 	if (buf_add(out, l.p, l.n) < 0 || buf_adds(out, "\r\n") < 0)
 		return bad(why, "the head is too large");
 	return 0;

@@ -25,10 +25,19 @@ struct head_scan {
 	size_t	at;		/* bytes already seen */
 };
 
+#define HEAD_BEARER_MAX	512	/* bytes of a token; ours are 72 */
+
 /* What the fields were. */
 struct head_info {
 	unsigned	fields;
-	unsigned	hosts, lengths, encodings, origins;
+	unsigned	hosts, lengths, encodings, origins, authorizations;
+	bool		strange_host;	/* no name of a daemon on a socket */
+	/*
+	 * The token behind "Authorization: Bearer", in the bytes that were
+	 * given; empty when that is not what the field holds.
+	 */
+	const char	*bearer;
+	size_t		 bearer_n;
 };
 
 /*
@@ -40,8 +49,8 @@ int	head_find_end(struct head_scan *, const char *p, size_t n,
 
 /*
  * Append to out the head of n bytes at p (as measured by head_find_end) with
- * CRLF line ends and the version HTTP/1.1.  0 with *info, or HEAD_BAD with a
- * static sentence in *why; out may then hold a part.
+ * CRLF line ends and the version HTTP/1.1, but without Authorization.  0 with
+ * *info, or HEAD_BAD with a static sentence in *why; out may then hold a part.
  */
 int	head_rewrite(const char *p, size_t n, struct buf *out,
 	    struct head_info *info, const char **why);

@@ -1,15 +1,18 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include <llhttp.h>
 
 #include "common/mem.h"
-#include "coven-apid/head.h"
 #include "coven-apid/http.h"
 
 struct http {
 	llhttp_t		 parser;
 	struct buf		 head;		/* as received */
 	struct head_scan	 scan;
+	size_t			 head_max;
+	http_head_fn		*ask;		/* or NULL */
+	void			*ask_ctx;
 	bool			 headed;	/* the head has been parsed */
 	bool			 done, too_large;
 	struct buf		 target;
@@ -70,6 +73,7 @@ http_new(void)
 
 	llhttp_init(&h->parser, HTTP_REQUEST, &settings);
 	h->parser.data = h;
+	h->head_max = HEAD_MAX;
 	buf_init(&h->head, HEAD_MAX);
 	buf_init(&h->target, HEAD_MAX);
 	buf_init(&h->request.body, HTTP_BODY_MAX);
@@ -77,11 +81,28 @@ http_new(void)
 }
 
 void
+http_ask(struct http *h, size_t head_max, http_head_fn *cb, void *ctx)
+{
+	h->head_max = head_max;
+	h->ask = cb;
+	h->ask_ctx = ctx;
+}
+
+/* It may hold a token. */
+static void
+forget_head(struct http *h)
+{
+	if (h->head.data != NULL)
+		explicit_bzero(h->head.data, h->head.cap);
+	buf_fini(&h->head);
+}
+
+void
 http_free(struct http *h)
 {
 	if (h == NULL)
 		return;
-	buf_fini(&h->head);
+	forget_head(h);
 	buf_fini(&h->target);
 	buf_fini(&h->request.body);
 	free(h);
@@ -109,17 +130,18 @@ parse_head(struct http *h, size_t end)
 {
 	static struct buf strict = { .max = 2 * HEAD_MAX };
 	struct head_info info;
-	int r;
 
 	buf_clear(&strict);
 	if (head_rewrite(buf_head(&h->head), end, &strict, &info,
 	    &h->why) != 0)
 		return HTTP_BAD;
 	h->request.origin = info.origins != 0;
+	h->request.strange_host = info.strange_host;
+	if (h->ask != NULL && !h->ask(h->ask_ctx, &info))
+		return HTTP_REFUSED;
 	h->headed = true;
-	r = parse(h, buf_head(&strict), buf_left(&strict));
-	buf_fini(&h->head);
-	return r;
+	forget_head(h);
+	return parse(h, buf_head(&strict), buf_left(&strict));
 }
 
 static int
@@ -132,7 +154,7 @@ parse_body(struct http *h, const char *p, size_t n)
 int
 http_feed(struct http *h, const char *p, size_t n)
 {
-	size_t before = buf_left(&h->head), add = HEAD_MAX - before, end;
+	size_t before = buf_left(&h->head), add = h->head_max - before, end;
 	int r;
 
 	if (h->headed)
@@ -143,7 +165,7 @@ http_feed(struct http *h, const char *p, size_t n)
 	if (head_find_end(&h->scan, buf_head(&h->head), before + add,
 	    &end) != 0) {
 		h->why = "the head is too large";
-		return before + add < HEAD_MAX ? HTTP_MORE : HTTP_BAD;
+		return before + add < h->head_max ? HTTP_MORE : HTTP_BAD;
 	}
 	p += end - before;
 	n -= end - before;

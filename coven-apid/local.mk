@@ -5,6 +5,7 @@ libapid_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) $(LLHTTP_CFLAGS)
 libapid_a_SOURCES = \
 	coven-apid/apid.c coven-apid/apid.h \
 	coven-apid/ask.c \
+	coven-apid/auth.c coven-apid/auth.h \
 	coven-apid/conn.c coven-apid/conn.h coven-apid/conn_impl.h \
 	coven-apid/harnesses.c \
 	coven-apid/head.c coven-apid/head.h \

@@ -31,10 +31,11 @@ static const struct {
 	{ "sessionSearch", true },
 	{ "sessionSignal", true },
 	{ "eventWait", true },
+	{ "tokenRotate", true },
 };
 
 static void
-capability_flags(struct jw *j)
+capability_flags(struct jw *j, const struct apid *apid)
 {
 	size_t i;
 
@@ -42,6 +43,7 @@ capability_flags(struct jw *j)
 	jw_object(j);
 	for (i = 0; i < nitems(flags); i++)
 		jw_kbool(j, flags[i].name, flags[i].on);
+	jw_kbool(j, "tokenAuth", apid->auth.token_mode);
 	jw_kstr(j, "eventCursor", "sequence");
 	jw_name(j, "executionBindingContracts");
 	jw_array(j);
@@ -64,7 +66,7 @@ health_build(struct apid *apid)
 	jw_kbool(&j, "ok", true);
 	jw_kstr(&j, "apiVersion", "coven.daemon.v1");
 	jw_kstr(&j, "covenVersion", PACKAGE_VERSION);
-	capability_flags(&j);
+	capability_flags(&j, apid);
 	jw_name(&j, "daemon");
 	jw_object(&j);
 	jw_ku64(&j, "pid", apid->identity.pid);

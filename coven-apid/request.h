@@ -31,6 +31,7 @@ struct request {
 	const char	*id;		/* the session's, raw; may be NULL */
 	reply_fn	*on_reply;	/* set while stored is asked */
 	bool		 who;		/* set while the monitor is asked */
+	bool		 rotating;	/* the same, for another token */
 	bool		 waiting;	/* stored may hold its answer back */
 	/* what answers of several pages gather */
 	struct buf	 body, marks;
@@ -79,6 +80,9 @@ enum api_error {
 	API_INVALID,
 	API_QUERY_TOO_BROAD,
 	API_FORBIDDEN,
+	API_SCOPE,			/* forbidden to this token */
+	API_MISDIRECTED,
+	API_NO_TOKEN_MODE,
 	API_SESSION_NOT_FOUND,
 	API_SESSION_NOT_LIVE,
 	API_SESSION_LIVE,
@@ -161,5 +165,6 @@ handler_fn	on_launch;
 handler_fn	on_input, on_kill, on_signal, on_resize;
 handler_fn	on_events, on_session_events, on_log;
 handler_fn	on_stop;
+handler_fn	on_token_rotate;
 
 #endif

@@ -24,39 +24,48 @@ struct route {
 	enum match	 match;
 	const char	*text;
 	handler_fn	*handler;	/* NULL: not built, answers 404 */
+	unsigned	 scopes;	/* a paired token needs one of these */
 	unsigned	 flags;
 };
+
+#define ANY	SCOPE_ANY
+#define LIST	SCOPE_LIST
+#define READ	SCOPE_READ
+#define INPUT	SCOPE_INPUT
+#define LAUNCH	SCOPE_LAUNCH		/* of which harness: on_launch */
+#define OWNER	SCOPE_OWNER
 
 /*
  * Tried in this order, which is part of the contract: an id may hold slashes,
  * so a suffix decides before the detail route does.
  */
 static const struct route routes[] = {
-	{ "GET", WHOLE, "/health", on_health, 0 },
-	{ "GET", WHOLE, "/api-version", on_api_version, 0 },
-	{ "GET", WHOLE, "/capabilities", on_capabilities, 0 },
-	{ "GET", WHOLE, "/familiars", on_familiars, 0 },
-	{ "GET", WHOLE, "/sessions", on_sessions, 0 },
-	{ "GET", WHOLE, "/events", on_events, 0 },
-	{ "POST", WHOLE, "/actions", on_actions, CHANGES },
-	{ "POST", WHOLE, "/sessions", on_launch, CHANGES },
-	{ "POST", WHOLE, "/sessions/external", on_external, CHANGES },
-	{ "POST", SESSION, "/adopted-input", NULL, 0 },
-	{ "POST", SESSION, "/archive", on_archive, CHANGES },
-	{ "POST", SESSION, "/complete", on_complete, CHANGES },
-	{ "POST", SESSION, "/input", on_input, CHANGES },
-	{ "POST", SESSION, "/kill", on_kill, CHANGES },
-	{ "POST", SESSION, "/resize", on_resize, CHANGES },
-	{ "POST", SESSION, "/signal", on_signal, CHANGES },
-	{ "POST", SESSION, "/summon", on_summon, CHANGES },
-	{ "DELETE", SESSION, "", on_delete, CHANGES },
-	{ "GET", SESSION, "/handoffs", NULL, 0 },
-	{ "GET", SESSION, "/log", on_log, 0 },
-	{ "GET", SESSION, "/events", on_session_events, 0 },
-	{ "GET", SESSION_HAS, "/artifacts/", NULL, 0 },
-	{ "GET", SESSION, "", on_session, 0 },
+	{ "GET", WHOLE, "/health", on_health, ANY, 0 },
+	{ "GET", WHOLE, "/api-version", on_api_version, ANY, 0 },
+	{ "GET", WHOLE, "/capabilities", on_capabilities, ANY, 0 },
+	{ "GET", WHOLE, "/familiars", on_familiars, ANY, 0 },
+	{ "GET", WHOLE, "/sessions", on_sessions, LIST, 0 },
+	{ "GET", WHOLE, "/events", on_events, READ, 0 },
+	{ "POST", WHOLE, "/actions", on_actions, OWNER, CHANGES },
+	{ "POST", WHOLE, "/sessions", on_launch, LAUNCH, CHANGES },
+	{ "POST", WHOLE, "/sessions/external", on_external, OWNER, CHANGES },
+	{ "POST", WHOLE, "/token/rotate", on_token_rotate, OWNER, CHANGES },
+	{ "POST", SESSION, "/adopted-input", NULL, OWNER, 0 },
+	{ "POST", SESSION, "/archive", on_archive, OWNER, CHANGES },
+	{ "POST", SESSION, "/complete", on_complete, OWNER, CHANGES },
+	{ "POST", SESSION, "/input", on_input, INPUT, CHANGES },
+	{ "POST", SESSION, "/kill", on_kill, INPUT, CHANGES },
+	{ "POST", SESSION, "/resize", on_resize, INPUT, CHANGES },
+	{ "POST", SESSION, "/signal", on_signal, INPUT, CHANGES },
+	{ "POST", SESSION, "/summon", on_summon, OWNER, CHANGES },
+	{ "DELETE", SESSION, "", on_delete, OWNER, CHANGES },
+	{ "GET", SESSION, "/handoffs", NULL, OWNER, 0 },
+	{ "GET", SESSION, "/log", on_log, READ, 0 },
+	{ "GET", SESSION, "/events", on_session_events, READ, 0 },
+	{ "GET", SESSION_HAS, "/artifacts/", NULL, OWNER, 0 },
+	{ "GET", SESSION, "", on_session, LIST | READ, 0 },
 	{ "POST", TARGET, "/api/v1/internal/lifecycle/shutdown", on_stop,
-	    CHANGES },
+	    OWNER, CHANGES },
 };
 
 #define SESSIONS	"/sessions/"
@@ -101,6 +110,17 @@ static void
 not_found(struct request *r)
 {
 	answer_error(r, API_NOT_FOUND, "Route not found.");
+}
+
+static void
+forbidden(struct request *r, unsigned scopes)
+{
+	if (scopes == SCOPE_OWNER)
+		answer_error(r, API_SCOPE,
+		    "A paired token may not do this: the owner does it.");
+	else
+		answer_error_with(r, API_SCOPE, "scope", scope_name(scopes),
+		    "This token is not paired for this.");
 }
 
 static void
@@ -154,6 +174,22 @@ call(struct request *r)
 }
 
 /*
+ * Where nothing tells whether the peer lives in a session, its token does: a
+ * session has none.
+ */
+static void
+call_if_token(struct request *r)
+{
+	if (conn_caller(r->conn)->kind != CALLER_OWNER)
+		call(r);
+	else
+		answer_error(r, API_FORBIDDEN, "This host cannot tell a "
+		    "caller inside a session from one outside "
+		    "(SO_PEERPIDFD, pid namespaces): changes need "
+		    "auth.mode = \"token\".");
+}
+
+/*
  * On changing routes the monitor says whether the peer lives in a session.
  * A peer that is gone cannot be asked about and is refused.
  */
@@ -164,7 +200,7 @@ ask_who(struct request *r)
 	autoclose int pidfd = conn_peer_pidfd(r->conn);
 
 	if (pidfd == -ENOPROTOOPT) {	/* before Linux 6.5 */
-		call(r);
+		call_if_token(r);
 		return;
 	}
 	if (r->apid->stopping) {
@@ -196,13 +232,15 @@ routes_on_who_reply(struct chan *c, const union msg_any *msg, int *fd)
 	if (r == NULL || !r->who)
 		return 0;
 	r->who = false;
-	if (msg->who_reply.inside != 0) {
+	if (msg->who_reply.inside == WHO_INSIDE) {
 		request_note(r, AUDIT_REFUSAL,
 		    "request: the caller lives in a session");
 		answer_error(r, API_FORBIDDEN,
 		    "A process inside a session may not do this.");
-	} else {
+	} else if (msg->who_reply.inside == WHO_OUTSIDE) {
 		call(r);
+	} else {
+		call_if_token(r);
 	}
 	return 0;
 }
@@ -228,6 +266,10 @@ dispatch(struct request *r)
 			break;
 	if (i == nitems(routes) || routes[i].handler == NULL) {
 		not_found(r);
+		return;
+	}
+	if (!auth_allows(r, routes[i].scopes)) {
+		forbidden(r, routes[i].scopes);
 		return;
 	}
 	r->handler = routes[i].handler;
@@ -259,6 +301,10 @@ on_request(void *ctx, struct conn *c, const struct http_request *http)
 		request_note(r, AUDIT_REFUSAL, "request: it has an Origin");
 		answer_error(r, API_FORBIDDEN,
 		    "Requests with an Origin are refused.");
+	} else if (http->strange_host) {
+		request_note(r, AUDIT_REFUSAL, "request: a strange Host");
+		answer_error(r, API_MISDIRECTED,
+		    "This daemon is not the Host that was asked for.");
 	} else {
 		dispatch(r);
 	}
@@ -278,6 +324,7 @@ on_gone(void *ctx, struct conn *c)
 }
 
 const struct server_ops routes_ops = {
+	.on_head = auth_on_head,
 	.on_request = on_request,
 	.on_gone = on_gone,
 	.on_refused = on_refused,

@@ -96,6 +96,29 @@ accept_failed(struct server *s, int error)
 		server_pause(s, true);
 }
 
+/*
+ * The oldest goes: whoever it is that holds many, one that has just come gets
+ * its time to say who it is.
+ */
+void
+server_keep_few(struct server *s, struct conn *newest)
+{
+	struct conn *c, *oldest = NULL;
+	unsigned same = 0;
+
+	TAILQ_FOREACH(c, &s->anon, anon_link) {
+		if (c->uid != newest->uid)
+			continue;
+		if (same++ == 0)
+			oldest = c;
+	}
+	if (same <= LIMIT_AUTH_UID)
+		oldest = s->nanon > LIMIT_AUTH_ALL ? TAILQ_FIRST(&s->anon) :
+		    NULL;
+	if (oldest != NULL && oldest != newest)
+		conn_close(oldest);
+}
+
 /* One a turn: a loaded listener is level-triggered, and others get theirs. */
 static void
 on_listener(struct source *source, uint32_t events)
@@ -116,6 +139,8 @@ on_listener(struct source *source, uint32_t events)
 		return;
 	}
 	c = conn_new(s, &fd);
+	if (conn_caller(c)->kind == CALLER_UNKNOWN)
+		server_keep_few(s, c);
 	if (conn_peer_is_owner(c)) {
 		conn_read(c);
 		return;
@@ -145,6 +170,7 @@ server_new(struct loop *loop, const struct server_conf *conf,
 	s->retry = (struct timer){ .cb = on_retry, .ctx = s };
 	TAILQ_INIT(&s->reading);
 	TAILQ_INIT(&s->busy);
+	TAILQ_INIT(&s->anon);
 	s->slots = mem_zalloc(s->conf.max_conns, sizeof(struct conn *));
 	s->free_slots = mem_zalloc(s->conf.max_conns, sizeof(uint32_t));
 	for (i = s->conf.max_conns; i-- > 0; )
@@ -220,4 +246,15 @@ server_each_waiting(struct server *s, void (*cb)(void *, struct conn *),
 	for (i = 0; i < s->conf.max_conns; i++)
 		if (s->slots[i] != NULL && s->slots[i]->state == CONN_WORK)
 			cb(ctx, s->slots[i]);
+}
+
+void
+server_close_if(struct server *s, bool (*cb)(void *, const struct conn *),
+    void *ctx)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->conf.max_conns; i++)
+		if (s->slots[i] != NULL && cb(ctx, s->slots[i]))
+			conn_close(s->slots[i]);
 }

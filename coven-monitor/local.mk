@@ -26,6 +26,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/sock.c coven-monitor/sock.h \
 	coven-monitor/storefd.c coven-monitor/storefd.h \
 	coven-monitor/supervise.c \
+	coven-monitor/token.c coven-monitor/token.h \
 	coven-monitor/uids.c coven-monitor/uids.h \
 	coven-monitor/watch.c coven-monitor/watch.h
 

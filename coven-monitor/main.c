@@ -381,13 +381,18 @@ main(int argc, char **argv)
 	r = loop_signals(m->loop, stops, nitems(stops), on_signal, m);
 	if (r < 0)
 		fatal("watch signals: %s", strerror(-r));
-	r = open_socket(m);
+	/* Before anybody can connect, after nobody else can be serving. */
+	r = token_open(m);
+	if (r == 0)
+		r = open_socket(m);
 	if (r != 0) {
+		token_close(m);
 		cgroup_close(&m->cgroup);
 		return r;
 	}
 	supervise_start(m);
 	r = loop_run(m->loop);
+	token_close(m);
 	owner_enter(&m->owner);
 	sock_remove(&m->sock, &m->home);
 	owner_leave(&m->owner);

@@ -14,6 +14,7 @@
 #include "coven-monitor/owner.h"
 #include "coven-monitor/ran.h"
 #include "coven-monitor/sock.h"
+#include "coven-monitor/token.h"
 #include "coven-monitor/uids.h"
 
 struct session;
@@ -23,6 +24,7 @@ struct monitor {
 	struct owner		 owner;
 	struct home		 home;
 	struct sock		 sock;
+	struct tokens		 tokens;
 	struct conf		 conf;
 	struct buf		 conf_seen;	/* files and their digests */
 	struct uids		 uids;

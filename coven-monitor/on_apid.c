@@ -1,4 +1,4 @@
-/* What the API process may ask of the monitor: three things. */
+/* What the API process may ask of the monitor: four things. */
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -32,7 +32,8 @@ pid_of(int pidfd)
 
 /*
  * In how many pid namespaces, from ours inwards, the process has a number:
- * the fields of NSpid in its status, which anyone may read.  0: gone.
+ * the fields of NSpid in its status, which anyone may read.  0: gone; -1: the
+ * kernel has no such field, and no such namespaces.
  */
 static int
 pid_depth(pid_t pid)
@@ -50,7 +51,7 @@ pid_depth(pid_t pid)
 	text[n] = '\0';
 	at = strstr(text, "\nNSpid:");
 	if (at == NULL)
-		return 0;
+		return -1;
 	for (at += strlen("\nNSpid:"); *at != '\n' && *at != '\0'; at++)
 		depth += *at == '\t';
 	return depth;
@@ -75,7 +76,7 @@ pid_namespace(const struct monitor *m, pid_t pid)
  * Does the peer live in the pid namespace of a session?  One that is gone or
  * cannot be looked at counts as inside: the answer guards changing routes.
  */
-static bool
+static enum who_code
 lives_inside(struct monitor *m, int pidfd)
 {
 	pid_t pid = pid_of(pidfd);
@@ -83,15 +84,17 @@ lives_inside(struct monitor *m, int pidfd)
 	ino_t theirs;
 	int depth = pid > 0 ? pid_depth(pid) : 0;
 
+	if (depth < 0)
+		return WHO_UNKNOWN;
 	if (depth <= 1)
-		return depth == 0;
+		return depth == 0 ? WHO_INSIDE : WHO_OUTSIDE;
 	theirs = pid_namespace(m, pid);
 	if (theirs == 0)
-		return true;
+		return WHO_INSIDE;
 	for (s = m->sessions; s != NULL; s = s->next)
 		if (s->init_pidns == theirs)
-			return true;
-	return false;
+			return WHO_INSIDE;
+	return WHO_OUTSIDE;
 }
 
 static int
@@ -151,4 +154,6 @@ chan_handler *const on_apid_handlers[MSG__COUNT] = {
 	[MSG_WHO] = on_who,
 	[MSG_STOP] = on_stop,
 	[MSG_PEER_END] = on_peer_end,
+	[MSG_TOKEN_ROTATE] = token_on_rotate,
+	[MSG_TOKEN_SEEN] = token_on_seen,
 };

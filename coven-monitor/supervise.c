@@ -201,7 +201,9 @@ on_apid_ready(struct child *c)
 	    .pid = (uint32_t)getpid(), .started_at = m->sock.started_at,
 	    .socket = m->sock.path, .max_conns = m->conf.max_connections,
 	    .request_ms = m->conf.request_ms,
-	    .bypass = switched_on("COVEN_CLAUDE_BYPASS_PERMISSIONS") };
+	    .bypass = switched_on("COVEN_CLAUDE_BYPASS_PERMISSIONS"),
+	    .token_mode = m->tokens.n != 0,
+	    .pair_max_days = m->conf.pair_max_days };
 	size_t i;
 	int r = 0;
 
@@ -219,6 +221,8 @@ on_apid_ready(struct child *c)
 	if (r == 0 && m->recovered)
 		r = monitor_join(c, &m->stored, "");
 	if (r == 0)
+		r = token_tell(m);
+	if (r == 0)
 		r = chan_send(&c->control, MSG_LISTENER, &l, m->sock.fd);
 	if (r < 0)
 		log_error("start apid: %s", strerror(-r));
@@ -231,6 +235,7 @@ on_apid_exit(struct child *c)
 {
 	struct monitor *m = c->monitor;
 
+	token_forget_rotation(m);
 	if (m->stopping)
 		supervise_check_stop(m);
 	else

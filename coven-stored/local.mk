@@ -4,6 +4,7 @@ libstored_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS) \
 	$(SQLITE_CFLAGS)
 libstored_a_SOURCES = \
 	coven-stored/asks.c \
+	coven-stored/block.c coven-stored/block.h \
 	coven-stored/jobs.c \
 	coven-stored/migrate.c coven-stored/migrate.h \
 	coven-stored/notes.c \
@@ -17,19 +18,23 @@ libstored_a_SOURCES = \
 	coven-stored/run.c \
 	coven-stored/search.c \
 	coven-stored/search_text.c coven-stored/search_text.h \
+	coven-stored/segment.c coven-stored/segment.h \
 	coven-stored/sql.def \
 	coven-stored/sqlite.c coven-stored/sqlite.h \
 	coven-stored/store.c coven-stored/store.h \
 	coven-stored/store_audit.c \
+	coven-stored/store_block.c \
 	coven-stored/store_event.c coven-stored/store_internal.h \
 	coven-stored/store_records.c \
 	coven-stored/store_search.c \
 	coven-stored/stored.c coven-stored/stored.h \
+	coven-stored/tail.c coven-stored/tail.h \
 	coven-stored/upkeep.c \
 	coven-stored/writer.c
 STORED_LIBS = libstored.a $(COMMON_LIBS) $(SQLITE_LIBS)
 
 STORED_TESTS = tests/unit/test_store tests/unit/test_store_audit \
+	tests/unit/test_store_block \
 	tests/unit/test_store_page \
 	tests/unit/test_stored tests/unit/test_stored_ask \
 	tests/unit/test_stored_full tests/unit/test_stored_records
@@ -43,6 +48,10 @@ STORED_PEERS = tests/unit/stored_peers.c tests/unit/stored_peers.h
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(STORE_FIXTURE)
 tests_unit_test_store_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_store_block_SOURCES = tests/unit/test_store_block.c \
+	$(STORE_FIXTURE)
+tests_unit_test_store_block_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_block_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_store_audit_SOURCES = tests/unit/test_store_audit.c \
 	$(STORE_FIXTURE)
 tests_unit_test_store_audit_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)

@@ -49,6 +49,7 @@ static const int exits[] = {
 	[CLIENT_CUT] = CTL_FAILED,
 	[CLIENT_TIMEOUT] = CTL_FAILED,
 	[CLIENT_STOPPED] = CTL_SIGNAL + 2,
+	[CLIENT_NO_TOKEN] = CTL_NOT_ALLOWED,
 };
 
 int
@@ -71,7 +72,11 @@ api_refused(const struct answer *a)
 		ctl_err("%s", a->message);
 	else
 		ctl_err("the daemon refused (status %d)", a->status);
-	return CTL_FAILED;
+	if (a->status != 401)
+		return CTL_FAILED;
+	ctl_err("the owner's is session-token in the home; over a forwarded "
+	    "socket give --token-file one that covenctl pair printed there");
+	return CTL_NOT_ALLOWED;
 }
 
 int

@@ -28,7 +28,7 @@ int	api_get(struct ctl *, const char *target, struct answer *);
 int	api_post(struct ctl *, const char *target, const struct buf *body,
 	    int timeout_ms, struct answer *);
 
-/* Say what the daemon refused; returns CTL_FAILED. */
+/* Say what the daemon refused; returns an exit status. */
 int	api_refused(const struct answer *);
 /* Explain a failed exchange; returns its exit status. */
 int	api_failed(struct ctl *, int client_code);

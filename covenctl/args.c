@@ -282,6 +282,7 @@ ctl_open_home(struct ctl *ctl)
 	if (code == HOME_OK)
 		code = home_open(&ctl->home);
 	client_init(&ctl->client, &ctl->home);
+	ctl->client.token_file = ctl->opt[OPT_TOKEN_FILE];
 	if (code == HOME_OK)
 		return 0;
 	ctl_err("%s", ctl->home.why);

@@ -13,6 +13,7 @@
 
 #include "common/loop.h"
 #include "common/mem.h"
+#include "covenctl/bearer.h"
 #include "covenctl/client.h"
 #include "covenctl/jsonr.h"
 #include "covenctl/reply.h"
@@ -29,6 +30,7 @@ struct exchange {
 	int		 fd;
 	int64_t		 deadline_ns;
 	struct stat	 socket;	/* as it was before connecting */
+	char		 token[BEARER_MAX];	/* "": none */
 };
 
 static int __attribute__((format(printf, 3, 4)))
@@ -297,28 +299,62 @@ parse(struct client *c, int end, struct reply *r)
 }
 
 static int
-build(struct client *c, const struct request *q, struct buf *b)
+build(struct client *c, const struct request *q, const char *token,
+    struct buf *b)
 {
+	bool with = *token != '\0';
+
 	if (buf_addf(b, "%s %s HTTP/1.1\r\n"
 	    "Host: coven\r\n"
 	    "Content-Type: application/json\r\n"
 	    "Content-Length: %zu\r\n"
-	    "\r\n", q->method, q->target, q->body_len) < 0 ||
+	    "%s%s%s"
+	    "\r\n", q->method, q->target, q->body_len,
+	    with ? "Authorization: Bearer " : "", token,
+	    with ? "\r\n" : "") < 0 ||
 	    (q->body_len != 0 && buf_add(b, q->body, q->body_len) < 0))
 		return fail(c, -EMSGSIZE, "the request is too long");
 	return 0;
 }
 
+/* Read last: the one that verifies is the one that lies there now. */
+static int
+read_token(struct exchange *x)
+{
+	struct client *c = x->c;
+
+	if (bearer_read(c->home, c->token_file, x->token, c->why,
+	    sizeof(c->why)) != 0)
+		return CLIENT_NO_TOKEN;
+	return 0;
+}
+
+static int
+send_all(struct exchange *x, const struct request *q)
+{
+	autobuf struct buf out = { 0 };
+	size_t n;
+	int rc;
+
+	rc = build(x->c, q, x->token, &out);
+	n = buf_left(&out);
+	if (rc == 0)
+		rc = send_request(x, &out);
+	if (n != 0)
+		explicit_bzero(out.data, n);
+	return rc;
+}
+
 static int
 run_exchange(struct exchange *x, const struct request *q, struct reply *r)
 {
-	autobuf struct buf out = { 0 };
 	int rc;
 
-	if ((rc = build(x->c, q, &out)) != 0 ||
+	/* One that was named and is not there: nobody is even connected to. */
+	if ((x->c->token_file != NULL && (rc = read_token(x)) != 0) ||
 	    (rc = check_socket(x->c, &x->socket)) != 0 ||
 	    (rc = connect_socket(x)) != 0 || (rc = check_peer(x)) != 0 ||
-	    (rc = send_request(x, &out)) != 0)
+	    (rc = read_token(x)) != 0 || (rc = send_all(x, q)) != 0)
 		return rc;
 	rc = receive(x, &r->raw);
 	if (rc != 0 && rc != CLIENT_TIMEOUT && rc != CLIENT_STOPPED)
@@ -326,11 +362,25 @@ run_exchange(struct exchange *x, const struct request *q, struct reply *r)
 	return parse(x->c, rc, r);
 }
 
+/* Was it refused for a token that is not the one that lies there now? */
+static bool
+token_changed(struct exchange *x)
+{
+	char sent[BEARER_MAX];
+	bool changed;
+
+	memcpy(sent, x->token, sizeof(sent));
+	changed = read_token(x) == 0 && strcmp(sent, x->token) != 0;
+	explicit_bzero(sent, sizeof(sent));
+	return changed;
+}
+
 int
 client_exchange(struct client *c, const struct request *q, struct reply *r)
 {
 	struct exchange x = { .c = c, .fd = -1,
 	    .deadline_ns = loop_now_ns() + (int64_t)q->timeout_ms * 1000000 };
+	bool again;
 	int rc;
 
 	*r = (struct reply){ 0 };
@@ -338,5 +388,12 @@ client_exchange(struct client *c, const struct request *q, struct reply *r)
 	c->why[0] = '\0';
 	rc = run_exchange(&x, q, r);
 	mem_close(&x.fd);
+	again = rc == 0 && r->status == 401 && token_changed(&x);
+	if (again) {
+		reply_fini(r);
+		rc = run_exchange(&x, q, r);
+		mem_close(&x.fd);
+	}
+	explicit_bzero(x.token, sizeof(x.token));
 	return rc;
 }

@@ -22,6 +22,7 @@ enum client_code {
 	CLIENT_CUT,		/* closed before its reply was whole */
 	CLIENT_TIMEOUT,
 	CLIENT_STOPPED,		/* wake said so */
+	CLIENT_NO_TOKEN,	/* the one to send cannot be used */
 };
 
 /* Who answered the first exchange; all later ones must be the same. */
@@ -36,6 +37,11 @@ struct peer {
 
 struct client {
 	struct home	*home;
+	/*
+	 * The file that holds the token to send.  NULL: session-token of the
+	 * home where there is one, which needs none to be there.
+	 */
+	const char	*token_file;
 	struct peer	 peer;
 	/*
 	 * When wake_fd (-1: none) is readable during an exchange, wake is
@@ -66,7 +72,8 @@ void	client_init(struct client *, struct home *);
 
 /*
  * 0 with the reply, an enum client_code, or -errno; what failed is in why.
- * The caller frees the reply in every case.
+ * The caller frees the reply in every case.  A token that was exchanged
+ * meanwhile is read again, once.
  */
 int	client_exchange(struct client *, const struct request *,
 	    struct reply *);

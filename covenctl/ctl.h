@@ -21,6 +21,7 @@ enum ctl_status {
 	CTL_NO_DAEMON = 69,
 	CTL_BUSY = 75,
 	CTL_UNTRUSTED = 76,
+	CTL_NOT_ALLOWED = 77,
 	CTL_CONFIG = 78,
 	CTL_NOT_EXECUTABLE = 126,
 	CTL_NOT_FOUND = 127,
@@ -28,7 +29,7 @@ enum ctl_status {
 };
 
 enum ctl_opt {
-	OPT_HELP, OPT_VERSION, OPT_HOME, OPT_JSON,
+	OPT_HELP, OPT_VERSION, OPT_HOME, OPT_TOKEN_FILE, OPT_JSON,
 	OPT_PROJECT, OPT_CWD, OPT_ENV, OPT_TTY, OPT_NO_TTY,
 	OPT_INTERACTIVE, OPT_STREAM, OPT_MODEL, OPT_TITLE,
 	OPT_STATUS, OPT_HARNESS, OPT_SEARCH, OPT_IDS,
@@ -73,7 +74,9 @@ const struct opt	*opt_table(void);	/* OPT_COUNT rows */
 const struct verb	*verb_find(const char *name, size_t n);
 /* Options that every verb has. */
 #define OPTS_ALWAYS	(UINT64_C(1) << OPT_HELP |			\
-			UINT64_C(1) << OPT_HOME | UINT64_C(1) << OPT_JSON)
+			UINT64_C(1) << OPT_HOME |			\
+			UINT64_C(1) << OPT_TOKEN_FILE |			\
+			UINT64_C(1) << OPT_JSON)
 
 struct ctl {
 	const struct verb	*verb;
@@ -138,5 +141,6 @@ int	verb_panic(struct ctl *);
 int	verb_archive(struct ctl *);
 int	verb_summon(struct ctl *);
 int	verb_sacrifice(struct ctl *);
+int	verb_token_rotate(struct ctl *);
 
 #endif

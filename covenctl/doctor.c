@@ -309,6 +309,7 @@ verb_doctor(struct ctl *ctl)
 
 	d->ctl = ctl;
 	client_init(&ctl->client, &ctl->home);
+	ctl->client.token_file = ctl->opt[OPT_TOKEN_FILE];
 	d->home = home_name(&ctl->home, ctl->opt[OPT_HOME]);
 	if (d->home == HOME_OK)
 		d->home = home_open(&ctl->home);

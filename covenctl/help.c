@@ -16,6 +16,7 @@ static const struct {
 	{ "69", "no daemon serves the home" },
 	{ "75", "a daemon serves it already" },
 	{ "76", "the socket or the daemon's reply is not to be trusted" },
+	{ "77", "the daemon needs a token that was not there, or another" },
 	{ "78", "the home is refused, or the configuration is wrong" },
 	{ "126", "exec, run: the command is not executable" },
 	{ "127", "exec, run: the command was not found" },

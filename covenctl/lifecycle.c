@@ -48,6 +48,7 @@ healthy(struct ctl *ctl, const struct answer *a, struct daemon *d)
 	    !take_identity(jr_get(a->doc, "daemon"), d))
 		return false;
 	(void)snprintf(d->version, sizeof(d->version), "%s", version);
+	d->token_mode = jr_ktrue(jr_get(a->doc, "capabilities"), "tokenAuth");
 	return d->pid == ctl->client.peer.pid;
 }
 
@@ -78,7 +79,7 @@ daemon_probe(struct ctl *ctl, struct daemon *d)
 	*d = (struct daemon){ .state = DAEMON_STOPPED };
 	ctl->client.peer.known = false;
 	rc = client_exchange(&ctl->client, &q, &r);
-	if (rc == CLIENT_UNTRUSTED)
+	if (rc == CLIENT_UNTRUSTED || rc == CLIENT_NO_TOKEN)
 		return rc;
 	if (rc == 0 && answer_from(&ctl->client, &r, &a) == 0 &&
 	    healthy(ctl, &a, d)) {
@@ -87,6 +88,13 @@ daemon_probe(struct ctl *ctl, struct daemon *d)
 	}
 	*d = (struct daemon){ .state = DAEMON_STOPPED };
 	from_record(ctl, d);
+	if (rc == 0 && a.status == 401) {
+		/* It lives, and this caller is not told more. */
+		d->state = DAEMON_RUNNING;
+		d->refused = true;
+		d->pid = ctl->client.peer.pid;
+		return 0;
+	}
 	/* Somebody listens, but it is no healthy daemon. */
 	if (rc != CLIENT_ABSENT && d->state == DAEMON_STOPPED)
 		d->state = DAEMON_STALE;

@@ -14,6 +14,8 @@ struct daemon {
 	char			 started_at[64];	/* "": unknown */
 	char			 socket[PATH_MAX];
 	char			 version[64];
+	bool			 token_mode;	/* each request needs a token */
+	bool			 refused;	/* running, ours is not good */
 };
 
 #define PROBE_MS	2000

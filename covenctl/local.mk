@@ -2,6 +2,7 @@ noinst_LIBRARIES += libcovenctl.a
 libcovenctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) $(SMARTCOLS_CFLAGS)
 libcovenctl_a_SOURCES = \
 	covenctl/api.c covenctl/api.h \
+	covenctl/bearer.c covenctl/bearer.h \
 	covenctl/client.c covenctl/client.h \
 	covenctl/args.c covenctl/ctl.h covenctl/verbs.c \
 	covenctl/complete.c covenctl/help.c covenctl/record.c \
@@ -18,6 +19,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/start.c \
 	covenctl/table.c covenctl/table.h \
 	covenctl/text.c covenctl/text.h \
+	covenctl/token.c \
 	covenctl/tty.c covenctl/tty.h \
 	covenctl/watch.c covenctl/watch.h
 COVENCTL_LIBS = libcovenctl.a $(COMMON_LIBS) $(JSONC_LIBS) $(SMARTCOLS_LIBS)

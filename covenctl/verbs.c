@@ -19,6 +19,8 @@ static const struct opt opts[OPT_COUNT] = {
 	    NULL },
 	[OPT_HOME] = { "home", "DIR",
 	    "use this home (else COVEN_HOME, else ~/.coven)", 0, NULL },
+	[OPT_TOKEN_FILE] = { "token-file", "F",
+	    "send the token in F (else the home's session-token)", 0, NULL },
 	[OPT_JSON] = { "json", NULL, "print JSON", 0, NULL },
 	[OPT_PROJECT] = { "project", "DIR",
 	    "the project's root (else the working directory)", 0, NULL },
@@ -126,6 +128,11 @@ static const struct verb verbs[] = {
 	    "kills the sessions' cgroup where there is one, else the inits "
 	    "that are the daemon's children, and returns when all are gone. "
 	    "The daemon goes on and records how each of them ended." },
+	{ "token rotate", "", "exchange the session token",
+	    verb_token_rotate, 0, 0, 0, VERB_HOME, NULL,
+	    "In token mode each request carries the token that lies in the "
+	    "home's session-token.  It is new at every start; this makes a "
+	    "new one now.  The old one is good for five more seconds." },
 	{ "completion", "bash|zsh|fish", "print a shell's completion",
 	    verb_completion, 0, 1, 1, 0, "bash zsh fish",
 	    "Generated from the same table as this help and installed with "

@@ -14,4 +14,5 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0004-event-ids-carry-their-number.md \
 	doc/adr/0005-becoming-the-payload-to-make-its-namespace.md \
 	doc/adr/0006-who-lives-inside-a-session.md \
+	doc/adr/0008-events-in-blocks-and-segments.md \
 	packaging/systemd/coven.service packaging/systemd/coven@.service

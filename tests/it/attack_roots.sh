@@ -89,7 +89,7 @@ other_account() {
 	chmod 711 "$OWNER_HOME"
 	chmod 711 "$COVEN_HOME"
 	chmod 666 "$SOCK"
-	reply=$(printf 'GET /api/v1/health HTTP/1.1\r\nHost: x\r\n\r\n' |
+	reply=$(printf 'GET /api/v1/health HTTP/1.1\r\nHost: coven\r\n\r\n' |
 	    as_other "$TOOLS/rawhttp" -h "$SOCK" 2>/dev/null | head -n 1)
 	case $reply in
 	'' | *" 403 "*) tap_ok "nor is it answered by an open socket ($MODE)" ;;

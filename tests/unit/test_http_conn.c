@@ -33,15 +33,15 @@ static const struct {
 	unsigned	 how;
 	int		 status;	/* 0: closed without a word */
 } rows[] = {
-#define GET	"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+#define GET	"GET /health HTTP/1.1\r\nHost: coven\r\n\r\n"
 	{ "plain", GET, 0, 200 },
 	{ "half-closed", GET, HALF, 200 },
 	{ "slowly", GET, SLOWLY, 200 },
-	{ "HTTP/1.0", "GET /health HTTP/1.0\r\nHost: x\r\n\r\n", 0, 200 },
+	{ "HTTP/1.0", "GET /health HTTP/1.0\r\nHost: coven\r\n\r\n", 0, 200 },
 	{ "no version", "GET /health\r\n\r\n", 0, 200 },
 	{ "no version, slowly", "GET /health\r\n\r\n", SLOWLY | HALF, 200 },
-	{ "LF only", "GET /health HTTP/1.1\nHost: x\n\n", 0, 200 },
-	{ "LF only, slowly", "GET /health HTTP/1.1\nHost: x\n\n", SLOWLY,
+	{ "LF only", "GET /health HTTP/1.1\nHost: coven\n\n", 0, 200 },
+	{ "LF only, slowly", "GET /health HTTP/1.1\nHost: coven\n\n", SLOWLY,
 	    200 },
 	{ "body slowly", "POST /actions HTTP/1.1\r\nContent-Length: 29\r\n"
 	    "\r\n{\"action\":\"coven.capabilitie\"}", SLOWLY | HALF, 400 },
@@ -180,7 +180,7 @@ static void
 stalled_clients_cost_nobody(void **state)
 {
 	static const char *const starts[] = { "", "GET /hea", "GET /health "
-	    "HTTP/1.1\r\nHost: x\r\n", "POST /sessions HTTP/1.1\r\n"
+	    "HTTP/1.1\r\nHost: coven\r\n", "POST /sessions HTTP/1.1\r\n"
 	    "Content-Length: 4000000\r\n\r\n{" };
 	int fds[200], trickle = client_connect(&d), i;
 

@@ -301,7 +301,7 @@ origin_is_refused(void **state)
 	struct response q;
 
 	(void)state;
-	client_call(&d, "GET /health HTTP/1.1\r\nHost: x\r\n"
+	client_call(&d, "GET /health HTTP/1.1\r\nHost: coven\r\n"
 	    "Origin: http://localhost\r\n\r\n", &q);
 	assert_int_equal(q.status, 403);
 	assert_int_equal(strncmp(q.body, "{\"ok\":false,\"error\":{"
