@@ -33,7 +33,8 @@ libstored_a_SOURCES = \
 	coven-stored/writer.c
 STORED_LIBS = libstored.a $(COMMON_LIBS) $(SQLITE_LIBS)
 
-STORED_TESTS = tests/unit/test_store tests/unit/test_store_audit \
+STORED_TESTS = tests/unit/test_store_search tests/unit/test_search_text \
+	tests/unit/test_store tests/unit/test_store_audit \
 	tests/unit/test_store_block \
 	tests/unit/test_store_page \
 	tests/unit/test_stored tests/unit/test_stored_ask \
@@ -71,6 +72,12 @@ tests_unit_test_stored_full_SOURCES = tests/unit/test_stored_full.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_full_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 tests_unit_test_stored_full_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_store_search_SOURCES = tests/unit/test_store_search.c \
+	$(STORE_FIXTURE)
+tests_unit_test_store_search_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_search_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_search_text_SOURCES = tests/unit/test_search_text.c
+tests_unit_test_search_text_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_stored_records_SOURCES = tests/unit/test_stored_records.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_records_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) \

@@ -177,6 +177,8 @@ int	 store_last_event(struct store *, int64_t key, uint64_t *seq);
 int	 store_oldest_event(struct store *, uint64_t *time_ns);
 /* Remove all of one session's, before its row is deleted. */
 int	 store_drop_events(struct store *, int64_t key);
+/* In pieces of about max times 8 KiB; *more says that some are left. */
+int	 store_drop_some(struct store *, int64_t key, uint32_t max, bool *more);
 /*
  * Remove events written before a time, about max of them, the oldest first
  * in each session; *dropped is how many went, and 0 says that none are left.

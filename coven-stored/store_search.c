@@ -269,7 +269,7 @@ on_state(void *ctx, const struct db_row *row)
 	return 1;
 }
 
-#define EVENT_MAX	((size_t)4 * LIMIT_SEARCH_PIECE)	/* read of one */
+#define EVENT_MAX ((size_t)4 * LIMIT_SEARCH_PIECE)	/* read of one */
 
 static int
 on_event(void *ctx, const struct store_event *e)
@@ -400,7 +400,7 @@ store_index_session(struct store *s, int64_t key, bool *more)
 	return r;
 }
 
-/* --- what is left to do, and what is too old --------------------------------- */
+/* --- what is left to do, and what is too old ------------------------------ */
 
 struct keys {
 	int64_t	*to;
