@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libcommon.a
-libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS)
+libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS) \
+	$(SODIUM_CFLAGS)
 libcommon_a_SOURCES = \
 	common/audit.c common/audit.def common/audit.h \
 	common/base64.c common/base64.h \
@@ -23,9 +24,11 @@ libcommon_a_SOURCES = \
 	common/msg.c common/msg.h common/msg.def \
 	common/plain.c common/plain.h \
 	common/scope.c common/scope.h \
+	common/sign.c common/sign.h \
 	common/spawn.c common/spawn.h \
 	common/token.c common/token.h \
 	common/utf8.c common/utf8.h
+# sign.c is in it, but only who uses it links $(SODIUM_LIBS).
 COMMON_LIBS = libcommon.a $(MD_LIBS) $(BSD_LIBS)
 
 check_PROGRAMS += tests/unit/test_audit

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "coven-apid/apid.h"
 #include "coven-apid/json.h"
+#include "coven-apid/stream.h"
 
 enum { STOP_POLL_MS = 10 };
 
@@ -50,10 +51,12 @@ on_peer(struct chan *c, const union msg_any *msg, int *fd)
 	timer_stop(apid->loop, &apid->lost);
 	chan_close(&apid->stored);
 	ask_fail_all(apid);
+	streams_lost(apid->streams);
 	r = chan_open(&apid->stored, apid->loop, fd, ROLE_APID, ROLE_STORED,
 	    CS_SERVING, ask_handlers, apid, ask_on_end);
 	if (r < 0)
 		fatal("watch stored: %s", strerror(-r));
+	streams_resume(apid->streams);
 	return 0;
 }
 
@@ -78,6 +81,7 @@ on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
 	(void)msg;
 	(void)fd;
 	apid->stopping = true;
+	streams_stop(apid->streams);
 	if (apid->server != NULL)
 		server_stop(apid->server);
 	apid->stop_end_ns = loop_now_ns() +
@@ -105,6 +109,7 @@ apid_init(struct apid *apid, struct loop *loop)
 	memset(apid, 0, sizeof(*apid));
 	apid->loop = loop;
 	apid->stored.source.fd = -1;
+	apid->streams = streams_new(apid);
 	json_warm();
 }
 
@@ -116,6 +121,7 @@ apid_fini(struct apid *apid)
 	timer_stop(apid->loop, &apid->lost);
 	notes_fini(apid);
 	server_free(apid->server);
+	streams_free(apid->streams);
 	chan_close(&apid->stored);
 	buf_fini(&apid->health);
 	free(apid->identity.started_at);

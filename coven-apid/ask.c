@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/memfd.h"
 #include "coven-apid/request.h"
+#include "coven-apid/stream.h"
 
 #define ROWS_MAX	((size_t)64 << 20)	/* bytes of one answer */
 
@@ -80,33 +81,48 @@ rows_next(struct rows *rows, enum msg_type want, union msg_any *row)
 	return true;
 }
 
+/* The request that asked, as long as its client is there. */
+static struct request *
+asker(struct apid *apid, uint64_t tag)
+{
+	struct conn *conn = NULL;
+	struct request *r;
+
+	if (apid->server != NULL)
+		conn = server_find(apid->server, tag);
+	r = conn != NULL ? conn_user(conn) : NULL;
+	return r != NULL && r->on_reply != NULL ? r : NULL;
+}
+
 static int
 on_reply(struct chan *c, const union msg_any *msg, int *fd)
 {
 	static struct buf bytes = { .max = ROWS_MAX };
 	struct apid *apid = c->ctx;
 	const struct msg_reply *reply = &msg->reply;
-	struct conn *conn = NULL;
 	struct rows rows = { 0 };
-	struct request *r;
+	struct request *r = asker(apid, reply->tag);
+	struct feed *feed = streams_feed(apid->streams, reply->tag);
 	reply_fn *cb;
 
-	if (apid->server != NULL)
-		conn = server_find(apid->server, reply->tag);
-	r = conn != NULL ? conn_user(conn) : NULL;
-	if (r == NULL || r->on_reply == NULL)
+	if (r == NULL && feed == NULL)
 		return 0;		/* its client has left */
 	if (*fd >= 0) {
 		if (memfd_read(*fd, ROWS_MAX, &bytes) < 0) {
-			unavailable(r);
+			if (r != NULL)
+				unavailable(r);
 			return chan_blame(c, "rows that cannot be read");
 		}
 		rows.p = buf_head(&bytes);
 		rows.left = buf_left(&bytes);
 	}
-	cb = r->on_reply;
-	r->on_reply = NULL;
-	cb(r, reply, &rows);
+	if (feed != NULL) {
+		streams_on_page(apid->streams, feed, reply, &rows);
+	} else {
+		cb = r->on_reply;
+		r->on_reply = NULL;
+		cb(r, reply, &rows);
+	}
 	buf_clear(&bytes);
 	if (bytes.cap > 1u << 20)
 		buf_fini(&bytes);
@@ -154,6 +170,7 @@ ask_on_end(struct chan *c, int why)
 		log_error("drop stored: it sent %s", c->blame);
 	chan_close(c);
 	ask_fail_all(apid);
+	streams_lost(apid->streams);
 	apid->lost = (struct timer){ .cb = on_lost, .ctx = apid };
 	timer_start(apid->loop, &apid->lost, LIMIT_APID_LOST_MS);
 }

@@ -31,6 +31,7 @@ static const struct {
 	{ "sessionSearch", true },
 	{ "sessionSignal", true },
 	{ "eventWait", true },
+	{ "sessionStream", true },
 	{ "tokenRotate", true },
 };
 

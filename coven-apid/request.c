@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/utf8.h"
 #include "coven-apid/request.h"
+#include "coven-apid/stream.h"
 
 /* --- the query and the body --------------------------------------------- */
 
@@ -168,6 +169,7 @@ request_free(struct request *r)
 {
 	if (r->waiting)
 		r->apid->waiters--;
+	stream_free(r->stream);
 	free(r->path);
 	free(r->spare);
 	buf_fini(&r->body);

@@ -5,6 +5,7 @@ libstored_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS) \
 libstored_a_SOURCES = \
 	coven-stored/asks.c \
 	coven-stored/block.c coven-stored/block.h \
+	coven-stored/heads.c coven-stored/heads.h \
 	coven-stored/jobs.c \
 	coven-stored/migrate.c coven-stored/migrate.h \
 	coven-stored/notes.c \
@@ -31,14 +32,15 @@ libstored_a_SOURCES = \
 	coven-stored/tail.c coven-stored/tail.h \
 	coven-stored/upkeep.c \
 	coven-stored/writer.c
-STORED_LIBS = libstored.a $(COMMON_LIBS) $(SQLITE_LIBS)
+STORED_LIBS = libstored.a $(COMMON_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
 
 STORED_TESTS = tests/unit/test_store_search tests/unit/test_search_text \
 	tests/unit/test_store tests/unit/test_store_audit \
 	tests/unit/test_store_block \
 	tests/unit/test_store_page \
 	tests/unit/test_stored tests/unit/test_stored_ask \
-	tests/unit/test_stored_full tests/unit/test_stored_records
+	tests/unit/test_stored_audit tests/unit/test_stored_full \
+	tests/unit/test_stored_records
 check_PROGRAMS += $(STORED_TESTS)
 TESTS += $(STORED_TESTS)
 # A store in a folder of its own.
@@ -68,6 +70,10 @@ tests_unit_test_stored_ask_SOURCES = tests/unit/test_stored_ask.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_ask_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 tests_unit_test_stored_ask_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stored_audit_SOURCES = tests/unit/test_stored_audit.c \
+	$(STORED_PEERS)
+tests_unit_test_stored_audit_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
+tests_unit_test_stored_audit_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_stored_full_SOURCES = tests/unit/test_stored_full.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_full_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
@@ -88,4 +94,4 @@ pkglibexec_PROGRAMS += coven-stored/coven-stored
 coven_stored_coven_stored_SOURCES = coven-stored/main.c
 coven_stored_coven_stored_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 coven_stored_coven_stored_LDADD = libstored.a $(SANDBOX_LIBS) $(COMMON_LIBS) \
-	$(SQLITE_LIBS)
+	$(SODIUM_LIBS) $(SQLITE_LIBS)

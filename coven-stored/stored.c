@@ -157,6 +157,7 @@ on_batch(void *ctx)
 		again = writer_run(s);
 		again |= asks_run(s);
 	} while (again);
+	heads_look(s);
 	if (chan_is_open(&s->apid) && chan_queued(&s->apid) == 0)
 		chan_resume(&s->apid);
 	stored_stop_if_done(s);
@@ -165,8 +166,10 @@ on_batch(void *ctx)
 void
 stored_stop_if_done(struct stored *s)
 {
-	if (s->stopping && s->nruns == 0 && writer_idle(s))
-		loop_quit(s->loop, 0);
+	if (!s->stopping || s->nruns != 0 || !writer_idle(s))
+		return;
+	heads_last(s);
+	loop_quit(s->loop, 0);
 }
 
 /* What has not settled by now is found by the next start's recovery. */
@@ -176,6 +179,7 @@ on_stop_timeout(struct timer *t)
 	struct stored *s = t->ctx;
 
 	log_warn("stop: %zu sessions have not settled", s->nruns);
+	heads_last(s);
 	loop_quit(s->loop, 0);
 }
 
@@ -217,6 +221,7 @@ stored_fini(struct stored *s)
 	timer_stop(s->loop, &s->upkeep.timer);
 	search_fini(s);
 	timer_stop(s->loop, &s->stop_timer);
+	heads_fini(s);
 	loop_on_batch(s->loop, NULL, NULL);
 	reserve_close(&s->writer.reserve);
 	store_close(s->store);

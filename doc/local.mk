@@ -6,6 +6,7 @@ dist_man_MANS += \
 	doc/coven-runner.8 \
 	doc/coven-stored.8 \
 	doc/coven.toml.5
+dist_doc_DATA = doc/openapi.yaml
 EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/SECURITY.md \
 	doc/adr/0001-llhttp-and-a-head-scanner.md \
