@@ -7,6 +7,7 @@ libapid_a_SOURCES = \
 	coven-apid/ask.c \
 	coven-apid/auth.c coven-apid/auth.h \
 	coven-apid/conn.c coven-apid/conn.h coven-apid/conn_impl.h \
+	coven-apid/familiars.c \
 	coven-apid/conn_peer.c \
 	coven-apid/harnesses.c \
 	coven-apid/head.c coven-apid/head.h \

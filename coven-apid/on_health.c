@@ -102,12 +102,6 @@ on_api_version(struct request *r)
 	    "{\"apiVersion\":\"v1\",\"supportedApiVersions\":[\"v1\"]}");
 }
 
-void
-on_familiars(struct request *r)
-{
-	answer_text(r, 200, "[]");
-}
-
 /* --- control actions ---------------------------------------------------- */
 
 #define REFRESH	"coven.capabilities.refresh"

@@ -129,6 +129,7 @@ static const struct {
 	[API_EVENTS_TOO_LARGE] = { 413, false, "event_response_too_large" },
 	[API_PAYLOAD_TOO_LARGE] = { 413, true, "payload_too_large" },
 	[API_UNKNOWN_FAMILIAR] = { 400, false, "unknown_familiar" },
+	[API_FAMILIAR_LOOKUP] = { 500, false, "familiar_lookup_failed" },
 	[API_LAUNCH_FAILED] = { 500, false, "launch_failed" },
 	[API_SEND_INPUT_FAILED] = { 500, false, "send_input_failed" },
 	[API_KILL_FAILED] = { 500, false, "kill_failed" },

@@ -21,6 +21,7 @@
 #include "coven-stored/heads.h"
 #include "coven-stored/reserve.h"
 #include "coven-stored/store.h"
+#include "redact/redact.h"
 
 #define RUNS_MAX	100000	/* as session.max_live's maximum */
 
@@ -89,6 +90,7 @@ struct run {
 	size_t		 backlog;	/* bytes in jobs */
 	unsigned	 jobs, end_jobs;
 
+	struct redact	*typed;		/* its input so far, for clean.c */
 	struct asked	 launch;
 	char		*actor;		/* who launched it */
 	struct buf	 record;	/* its SESSION_ROW, encoded */
@@ -330,6 +332,8 @@ struct stored {
 	struct chan		*control;
 	struct chan		 apid;
 	struct store		*store;
+	struct redactor		*redactor;	/* before SERVE */
+	uint32_t		 log_retention_days;
 	struct writer		 writer;
 	struct upkeep		 upkeep;
 	struct search		 search;
