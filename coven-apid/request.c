@@ -165,6 +165,20 @@ request_note(struct request *r, enum audit_verb verb, const char *what)
 	note(r->apid, verb, &peer, "%s", what);
 }
 
+uint32_t
+request_wait(struct request *r, int64_t wait_ms)
+{
+	struct apid *apid = r->apid;
+
+	if (wait_ms <= 0 || apid->waiters >= server_max_conns(apid->server) / 2)
+		return 0;
+	r->waiting = true;
+	apid->waiters++;
+	conn_watch(r->conn);
+	return (uint32_t)(wait_ms < LIMIT_EVENTS_WAIT_MS ? wait_ms :
+	    LIMIT_EVENTS_WAIT_MS);
+}
+
 void
 request_free(struct request *r)
 {

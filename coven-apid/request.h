@@ -73,6 +73,12 @@ int	query_text(const char *query, const char *key, struct buf *out);
  */
 int	request_json(struct request *, struct json **);
 
+/*
+ * How long stored may hold the answer back, of what the client asked for, in
+ * ms.  Long waits are rationed: they hold a connection each.
+ */
+uint32_t	request_wait(struct request *, int64_t wait_ms);
+
 /* --- answering ---------------------------------------------------------- */
 
 enum api_error {
@@ -168,6 +174,7 @@ handler_fn	on_sessions, on_session, on_external, on_complete;
 handler_fn	on_archive, on_summon, on_delete;
 handler_fn	on_launch;
 handler_fn	on_input, on_kill, on_signal, on_resize;
+handler_fn	on_audit;
 handler_fn	on_events, on_session_events, on_log, on_stream;
 handler_fn	on_stop;
 handler_fn	on_token_rotate;

@@ -306,6 +306,8 @@ void	ask_add(struct stored *, enum msg_type, const union msg_any *);
 /* Answer what is queued, as long as apid reads; true if anything was. */
 bool	asks_run(struct stored *);
 void	asks_drop(struct stored *);		/* apid is gone */
+/* In place of a session's key: whoever waits for a record of the audit. */
+#define WAIT_AUDIT	INT64_C(-1)
 /* A session has a new event, or an end: held answers go out. */
 void	asks_wake(struct stored *, int64_t key);
 
@@ -344,6 +346,7 @@ struct stored {
 	size_t			 nwaits;
 	uint64_t		 serial;	/* for inputs and waits */
 	struct heads		 heads;
+	uint64_t		 audit_woken;	/* last record told of */
 	unsigned		 nnotes;	/* queued */
 	uint64_t		 notes_lost;
 	int64_t			 notes_window_ns;	/* of apid's */
