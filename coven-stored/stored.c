@@ -68,10 +68,10 @@ stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
 
 void
 stored_reply_page(struct stored *s, struct asked *asked,
-    const struct page *page, const char *status)
+    const struct page *page, const char *text)
 {
 	struct msg_reply m = { .code = STORE_OK, .rows = page->rows,
-	    .more = page->more, .text = status };
+	    .more = page->more, .text = text };
 
 	send_rows(s, asked, &m, &page->out);
 }
@@ -202,6 +202,7 @@ stored_init(struct stored *s, struct loop *l, struct chan *control,
 	writer_init(s);
 	report_init(s);
 	upkeep_init(s);
+	search_init(s);
 	loop_on_batch(l, on_batch, s);
 	return 0;
 }
@@ -221,6 +222,7 @@ stored_fini(struct stored *s)
 	timer_stop(s->loop, &s->writer.retry);
 	report_fini(s);
 	timer_stop(s->loop, &s->upkeep.timer);
+	search_fini(s);
 	timer_stop(s->loop, &s->stop_timer);
 	heads_fini(s);
 	loop_on_batch(s->loop, NULL, NULL);
