@@ -23,10 +23,13 @@ static const struct {
 	{ "afsCommit", false },
 	{ "afsCommitDryRun", false },
 	/* extensions of this daemon */
+	{ "audit", true },
 	{ "sessionArchive", true },
 	{ "sessionDelete", true },
 	{ "sessionExec", true },
+	{ "sessionFilter", true },
 	{ "sessionResize", true },
+	{ "sessionSearch", true },
 	{ "sessionSignal", true },
 	{ "eventWait", true },
 	{ "sessionStream", true },

@@ -273,6 +273,7 @@ LATER(on_input_check, MSG_INPUT_CHECK)
 LATER(on_kill, MSG_KILL)
 LATER(on_signal, MSG_SIGNAL)
 LATER(on_events, MSG_EVENTS)
+LATER(on_audit, MSG_AUDIT)
 LATER(on_cancel, MSG_CANCEL)
 
 chan_handler *const stored_apid[MSG__COUNT] = {
@@ -289,6 +290,7 @@ chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_SIGNAL] = on_signal,
 	[MSG_RESIZE] = on_resize,
 	[MSG_EVENTS] = on_events,
+	[MSG_AUDIT] = on_audit,
 	[MSG_CANCEL] = on_cancel,
 	[MSG_AUDIT_NOTE] = on_audit_note,
 };
