@@ -43,8 +43,8 @@ static const struct {
 	    { "{\"data\":\"x\",\"password\":\"" MARK "\"}" } },
 	{ "other members before", { "{\"token\":{\"data\":\"y\"},"
 	    "\"data\":\"GH_TOKEN=z\",\"n\":\"sk-" KEY "\"}" },
-	    { "{\"token\":\"" MARK "\",\"data\":\"GH_TOKEN=" MARK "\",\"n\":\"sk-" MARK
-	    "\"}" } },
+	    { "{\"token\":\"" MARK "\",\"data\":\"GH_TOKEN=" MARK "\","
+	    "\"n\":\"sk-" MARK "\"}" } },
 	{ "no data", { "{\"eof\":true,\"secret\":7}" },
 	    { "{\"eof\":true,\"secret\":\"" MARK "\"}" } },
 	{ "an escape", { OUT("secret=\\\"a\\\"\\n") },
