@@ -32,6 +32,7 @@ struct world {
 	bool		 without_patterns;
 	struct peer	 monitor, apid, runner[4];
 	uint64_t	 tag;
+	struct msg_store_stats	stats;	/* the last that apid was told */
 };
 
 extern struct world w;
