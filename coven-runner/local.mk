@@ -20,7 +20,7 @@ coven_runner_coven_runner_LDADD = librunner.a $(REDACT_LIBS) \
 check_PROGRAMS += tests/unit/test_runner_out tests/unit/test_runner_io \
 	tests/unit/test_runner tests/unit/test_runner_clean
 TESTS += tests/unit/test_runner_out tests/unit/test_runner_io \
-	tests/unit/test_runner
+	tests/unit/test_runner tests/unit/test_runner_clean
 tests_unit_test_runner_out_SOURCES = tests/unit/test_runner_out.c \
 	tests/unit/runner_json.h
 tests_unit_test_runner_out_LDADD = librunner.a $(COMMON_LIBS) $(CMOCKA_LIBS)

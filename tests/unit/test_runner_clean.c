@@ -1,4 +1,5 @@
 /* Secrets on their way through a whole runner: wherever they are cut. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
