@@ -18,6 +18,7 @@ libstored_a_SOURCES = \
 	coven-stored/resize.c \
 	coven-stored/run.c \
 	coven-stored/segment.c coven-stored/segment.h \
+	coven-stored/siphash.c coven-stored/siphash.h \
 	coven-stored/sql.def \
 	coven-stored/sqlite.c coven-stored/sqlite.h \
 	coven-stored/store.c coven-stored/store.h \

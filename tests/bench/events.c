@@ -159,7 +159,7 @@ verb_pages(int argc, char **argv)
 	return (0);
 }
 
-/* --- one session ------------------------------------------------------------ */
+/* --- one session ---------------------------------------------------------- */
 
 int
 verb_launch(int argc, char **argv)
@@ -236,7 +236,7 @@ verb_stream(int argc, char **argv)
 	return (strcmp(wanted, got) != 0);
 }
 
-/* --- many inputs, many sessions --------------------------------------------- */
+/* --- many inputs, many sessions ------------------------------------------- */
 
 static void
 send_input(const char *path, const char *id, const char *data)
