@@ -48,6 +48,12 @@ store_add_event(struct store *s, int64_t key, const struct store_event *e)
 
 /* --- ids --- */
 
+uint64_t
+store_last_seq(const struct store *s)
+{
+	return s->durable_seq;
+}
+
 /* count digits of v, the most significant of them first. */
 static char *
 put_hex(char *to, uint64_t v, int count)
