@@ -197,6 +197,8 @@ enum store_code {		/* REPLY.code */
 	STORE_INPUT_FULL,
 	STORE_KILL_FAILED,
 	STORE_TOO_LARGE,
+	STORE_TOO_WIDE,		/* a search that takes too long */
+	STORE_BAD_QUERY,	/* text says why */
 	STORE_UNAVAILABLE,
 	STORE_ERROR,
 };
@@ -228,7 +230,13 @@ enum event_kind {
 	EVENT_KIND__COUNT
 };
 
-enum conf_file_kind { CONF_FILE_TOML, CONF_FILE_MANIFEST };
+enum conf_file_kind {
+	CONF_FILE_TOML,		/* a coven.toml */
+	CONF_FILE_MANIFEST,
+	CONF_FILE_PRIVACY,
+	CONF_FILE_FAMILIARS,
+	CONF_FILE__COUNT
+};
 
 enum mount_op {			/* INIT_MOUNT.op */
 	MOUNT_BIND,		/* source's tree at target */

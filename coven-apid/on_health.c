@@ -23,10 +23,13 @@ static const struct {
 	{ "afsCommit", false },
 	{ "afsCommitDryRun", false },
 	/* extensions of this daemon */
+	{ "audit", true },
 	{ "sessionArchive", true },
 	{ "sessionDelete", true },
 	{ "sessionExec", true },
+	{ "sessionFilter", true },
 	{ "sessionResize", true },
+	{ "sessionSearch", true },
 	{ "sessionSignal", true },
 	{ "eventWait", true },
 	{ "sessionStream", true },
@@ -98,12 +101,6 @@ on_api_version(struct request *r)
 {
 	answer_text(r, 200,
 	    "{\"apiVersion\":\"v1\",\"supportedApiVersions\":[\"v1\"]}");
-}
-
-void
-on_familiars(struct request *r)
-{
-	answer_text(r, 200, "[]");
 }
 
 /* --- control actions ---------------------------------------------------- */

@@ -63,9 +63,21 @@ enum { QUERY_ABSENT = 1, QUERY_BAD = 2 };
 int	query_int(const char *query, const char *key, int64_t *v);
 
 /*
+ * The one value that is percent-encoded, as valid text without a NUL, appended
+ * to out.  0, QUERY_ABSENT, or QUERY_BAD.
+ */
+int	query_text(const char *query, const char *key, struct buf *out);
+
+/*
  * The body as JSON; an empty one is {}.  0, or JSON_BAD after answering 400.
  */
 int	request_json(struct request *, struct json **);
+
+/*
+ * How long stored may hold the answer back, of what the client asked for, in
+ * ms.  Long waits are rationed: they hold a connection each.
+ */
+uint32_t	request_wait(struct request *, int64_t wait_ms);
 
 /* --- answering ---------------------------------------------------------- */
 
@@ -73,6 +85,7 @@ enum api_error {
 	API_NOT_FOUND,
 	API_VERSION,			/* invalid_request as 404 */
 	API_INVALID,
+	API_QUERY_TOO_BROAD,
 	API_FORBIDDEN,
 	API_SCOPE,			/* forbidden to this token */
 	API_MISDIRECTED,
@@ -85,6 +98,7 @@ enum api_error {
 	API_EVENTS_TOO_LARGE,
 	API_PAYLOAD_TOO_LARGE,
 	API_UNKNOWN_FAMILIAR,
+	API_FAMILIAR_LOOKUP,
 	API_LAUNCH_FAILED,
 	API_SEND_INPUT_FAILED,
 	API_KILL_FAILED,
@@ -160,6 +174,7 @@ handler_fn	on_sessions, on_session, on_external, on_complete;
 handler_fn	on_archive, on_summon, on_delete;
 handler_fn	on_launch;
 handler_fn	on_input, on_kill, on_signal, on_resize;
+handler_fn	on_audit;
 handler_fn	on_events, on_session_events, on_log, on_stream;
 handler_fn	on_stop;
 handler_fn	on_token_rotate;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coven-stored/clean.h"
 #include "coven-stored/stored.h"
 
 static int
@@ -23,13 +24,14 @@ add_event(struct stored *s, int64_t key, enum event_kind kind,
 	return store_add_event(s->store, key, &e);
 }
 
-/* The record that belongs to what a job does. */
+/* The record that belongs to what a job does; words may be a client's. */
 static int
 audit(struct stored *s, enum audit_verb verb, const char *id,
     const char *actor, const char *detail)
 {
+	autofree char *clean = stored_clean_text(s, detail, AUDIT_DETAIL_MAX);
 	struct audit_entry e = { .verb = verb, .session = id, .actor = actor,
-	    .detail = detail };
+	    .detail = clean };
 
 	return store_audit(s->store, &e);
 }
@@ -445,9 +447,9 @@ static const struct job_row rows[JOB__COUNT] = {
 	    refusal_done },
 	[JOB_NOTE] = { "note", JOB_WAITS, note_apply, note_done, note_done },
 	[JOB_RECORD] = { "launch", JOB_REFUSED, record_apply, record_done,
-	    record_refuse },
+	    record_refuse, true },
 	[JOB_EXTERNAL] = { "external session", JOB_REFUSED, external_apply,
-	    row_done, request_refuse },
+	    row_done, request_refuse, true },
 	[JOB_COMPLETE] = { "external end", JOB_REFUSED, complete_apply,
 	    row_done, request_refuse },
 	[JOB_ARCHIVE] = { "archive", JOB_REFUSED, archive_apply, row_done,

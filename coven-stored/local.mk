@@ -4,6 +4,7 @@ libstored_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS) \
 	$(SQLITE_CFLAGS)
 libstored_a_SOURCES = \
 	coven-stored/asks.c \
+	coven-stored/clean.c coven-stored/clean.h \
 	coven-stored/block.c coven-stored/block.h \
 	coven-stored/heads.c coven-stored/heads.h \
 	coven-stored/jobs.c \
@@ -17,6 +18,8 @@ libstored_a_SOURCES = \
 	coven-stored/reserve.c coven-stored/reserve.h \
 	coven-stored/resize.c \
 	coven-stored/run.c \
+	coven-stored/search.c \
+	coven-stored/search_text.c coven-stored/search_text.h \
 	coven-stored/segment.c coven-stored/segment.h \
 	coven-stored/sql.def \
 	coven-stored/sqlite.c coven-stored/sqlite.h \
@@ -25,13 +28,16 @@ libstored_a_SOURCES = \
 	coven-stored/store_block.c \
 	coven-stored/store_event.c coven-stored/store_internal.h \
 	coven-stored/store_records.c \
+	coven-stored/store_search.c \
 	coven-stored/stored.c coven-stored/stored.h \
 	coven-stored/tail.c coven-stored/tail.h \
 	coven-stored/upkeep.c \
 	coven-stored/writer.c
-STORED_LIBS = libstored.a $(COMMON_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
+STORED_LIBS = libstored.a $(REDACTC_LIBS) $(COMMON_LIBS) $(SODIUM_LIBS) \
+	$(SQLITE_LIBS)
 
-STORED_TESTS = tests/unit/test_store tests/unit/test_store_audit \
+STORED_TESTS = tests/unit/test_store_search tests/unit/test_search_text \
+	tests/unit/test_store tests/unit/test_store_audit \
 	tests/unit/test_store_block \
 	tests/unit/test_store_page \
 	tests/unit/test_stored tests/unit/test_stored_ask \
@@ -42,7 +48,8 @@ TESTS += $(STORED_TESTS)
 # A store in a folder of its own.
 STORE_FIXTURE = tests/unit/store_fixture.c tests/unit/store_fixture.h
 # A stored, and a monitor, an apid and runners played to it.
-STORED_PEERS = tests/unit/stored_peers.c tests/unit/stored_peers.h
+STORED_PEERS = tests/unit/stored_peers.c tests/unit/stored_peers.h \
+	$(REDACTOR_FIXTURE)
 
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(STORE_FIXTURE)
 tests_unit_test_store_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
@@ -74,6 +81,12 @@ tests_unit_test_stored_full_SOURCES = tests/unit/test_stored_full.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_full_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 tests_unit_test_stored_full_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_store_search_SOURCES = tests/unit/test_store_search.c \
+	$(STORE_FIXTURE)
+tests_unit_test_store_search_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_search_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_search_text_SOURCES = tests/unit/test_search_text.c
+tests_unit_test_search_text_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_stored_records_SOURCES = tests/unit/test_stored_records.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_records_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) \
@@ -83,5 +96,5 @@ tests_unit_test_stored_records_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 pkglibexec_PROGRAMS += coven-stored/coven-stored
 coven_stored_coven_stored_SOURCES = coven-stored/main.c
 coven_stored_coven_stored_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
-coven_stored_coven_stored_LDADD = libstored.a $(SANDBOX_LIBS) $(COMMON_LIBS) \
-	$(SODIUM_LIBS) $(SQLITE_LIBS)
+coven_stored_coven_stored_LDADD = libstored.a $(REDACT_LIBS) \
+	$(SANDBOX_LIBS) $(COMMON_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)

@@ -21,6 +21,7 @@
 #include "coven-stored/heads.h"
 #include "coven-stored/reserve.h"
 #include "coven-stored/store.h"
+#include "redact/redact.h"
 
 #define RUNS_MAX	100000	/* as session.max_live's maximum */
 
@@ -89,6 +90,7 @@ struct run {
 	size_t		 backlog;	/* bytes in jobs */
 	unsigned	 jobs, end_jobs;
 
+	struct redact	*typed;		/* its input so far, for clean.c */
 	struct asked	 launch;
 	char		*actor;		/* who launched it */
 	struct buf	 record;	/* its SESSION_ROW, encoded */
@@ -203,6 +205,7 @@ struct job_row {
 	void		(*done)(struct stored *, struct job *);
 	/* it will not be written: JOB_REFUSED, or data the schema refuses */
 	void		(*refuse)(struct stored *, struct job *);
+	bool		 adds;		/* a session */
 };
 
 const struct job_row	*job_row(enum job_kind);
@@ -254,6 +257,7 @@ void	delete_done(struct stored *, struct job *);
 
 enum upkeep_task {
 	UPKEEP_PURGE,		/* what deleted sessions leave */
+	UPKEEP_SEARCH,		/* the full-text index */
 	UPKEEP__COUNT
 };
 
@@ -267,6 +271,31 @@ void	upkeep_init(struct stored *);
 /* There is work for it. */
 void	upkeep_wake(struct stored *, enum upkeep_task);
 
+/* --- search: which sessions the index has not read to their end --- */
+
+struct unread;
+RB_HEAD(unread_tree, unread);
+
+struct search {
+	struct unread_tree unread;	/* by key */
+	size_t		 nunread;
+	bool		 titles;	/* there are new sessions */
+	bool		 scanning;	/* what an earlier life left */
+	int64_t		 scanned;	/* so far */
+	struct timer	 delay;
+};
+
+void	search_init(struct stored *);
+void	search_fini(struct stored *);
+/* A session has more to read; key 0: there is a new session. */
+void	search_note(struct stored *, int64_t key);
+/* Look at every session again. */
+void	search_rescan(struct stored *);
+/* For upkeep: one piece. */
+int	search_piece(struct stored *, bool *more);
+/* How many sessions have text that is not in the index; 0: none has. */
+size_t	search_behind(const struct stored *);
+
 /* --- asks: what reads --- */
 
 TAILQ_HEAD(ask_list, ask);
@@ -277,6 +306,8 @@ void	ask_add(struct stored *, enum msg_type, const union msg_any *);
 /* Answer what is queued, as long as apid reads; true if anything was. */
 bool	asks_run(struct stored *);
 void	asks_drop(struct stored *);		/* apid is gone */
+/* In place of a session's key: whoever waits for a record of the audit. */
+#define WAIT_AUDIT	INT64_C(-1)
 /* A session has a new event, or an end: held answers go out. */
 void	asks_wake(struct stored *, int64_t key);
 
@@ -286,9 +317,12 @@ void	stored_reply(struct stored *, struct asked *, enum store_code,
 void	stored_reply_rows(struct stored *s, struct asked *asked,
 	    enum store_code code, const struct buf *rows, uint32_t count,
 	    bool more);
-/* A page, and the status of a session whose last event it holds, or "". */
+/*
+ * A page, with a word about it: the status of a session whose last event it
+ * holds, how much a search may have missed, or "".
+ */
 void	stored_reply_page(struct stored *, struct asked *, const struct page *,
-	    const char *status);
+	    const char *text);
 /* With one session as it is on record now. */
 void	stored_reply_session(struct stored *, struct asked *, enum store_code,
 	    const char *id);
@@ -300,8 +334,11 @@ struct stored {
 	struct chan		*control;
 	struct chan		 apid;
 	struct store		*store;
+	struct redactor		*redactor;	/* before SERVE */
+	uint32_t		 log_retention_days;
 	struct writer		 writer;
 	struct upkeep		 upkeep;
+	struct search		 search;
 	struct run_tree		 runs;
 	size_t			 nruns, nlaunches, record_bytes;
 	struct ask_list		 asks;
@@ -309,6 +346,7 @@ struct stored {
 	size_t			 nwaits;
 	uint64_t		 serial;	/* for inputs and waits */
 	struct heads		 heads;
+	uint64_t		 audit_woken;	/* last record told of */
 	unsigned		 nnotes;	/* queued */
 	uint64_t		 notes_lost;
 	int64_t			 notes_window_ns;	/* of apid's */
