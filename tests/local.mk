@@ -116,6 +116,7 @@ it_tests = \
 	tests/it/systemd_units.sh \
 	tests/it/two_homes.sh \
 	tests/it/w_privacy.sh \
+	tests/it/w_daemon.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh
 
