@@ -22,7 +22,6 @@ on_listener(struct chan *c, const union msg_any *msg, int *fd)
 		.request_ms = m->request_ms,
 		.token = m->token_mode != 0,
 	};
-	int r;
 
 	apid->identity = (struct identity){ .pid = m->pid,
 	    .started_at = mem_strdup(m->started_at),
@@ -32,9 +31,7 @@ on_listener(struct chan *c, const union msg_any *msg, int *fd)
 	apid->auth.pair_max_days = m->pair_max_days;
 	health_build(apid);
 	apid->server = server_new(apid->loop, &conf, &routes_ops, apid);
-	r = server_listen(apid->server, fd);
-	if (r < 0)
-		fatal("watch the listener: %s", strerror(-r));
+	auth_listen(apid, fd);
 	return 0;
 }
 
@@ -54,6 +51,7 @@ on_peer(struct chan *c, const union msg_any *msg, int *fd)
 	    CS_SERVING, ask_handlers, apid, ask_on_end);
 	if (r < 0)
 		fatal("watch stored: %s", strerror(-r));
+	pairings_ask(apid);
 	return 0;
 }
 
@@ -105,6 +103,7 @@ apid_init(struct apid *apid, struct loop *loop)
 	memset(apid, 0, sizeof(*apid));
 	apid->loop = loop;
 	apid->stored.source.fd = -1;
+	apid->auth.listener = -1;
 	json_warm();
 }
 
@@ -114,8 +113,11 @@ apid_fini(struct apid *apid)
 	size_t i;
 
 	timer_stop(apid->loop, &apid->lost);
+	timer_stop(apid->loop, &apid->auth.impatience);
+	mem_close(&apid->auth.listener);
 	notes_fini(apid);
 	server_free(apid->server);
+	pairings_fini(apid);
 	chan_close(&apid->stored);
 	buf_fini(&apid->health);
 	free(apid->identity.started_at);

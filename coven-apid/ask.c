@@ -94,19 +94,24 @@ on_reply(struct chan *c, const union msg_any *msg, int *fd)
 	if (apid->server != NULL)
 		conn = server_find(apid->server, reply->tag);
 	r = conn != NULL ? conn_user(conn) : NULL;
-	if (r == NULL || r->on_reply == NULL)
+	if (reply->tag != 0 && (r == NULL || r->on_reply == NULL))
 		return 0;		/* its client has left */
 	if (*fd >= 0) {
 		if (memfd_read(*fd, ROWS_MAX, &bytes) < 0) {
-			unavailable(r);
+			if (reply->tag != 0)
+				unavailable(r);
 			return chan_blame(c, "rows that cannot be read");
 		}
 		rows.p = buf_head(&bytes);
 		rows.left = buf_left(&bytes);
 	}
-	cb = r->on_reply;
-	r->on_reply = NULL;
-	cb(r, reply, &rows);
+	if (reply->tag == 0) {
+		pairings_on_list(apid, reply, &rows);
+	} else {
+		cb = r->on_reply;
+		r->on_reply = NULL;
+		cb(r, reply, &rows);
+	}
 	buf_clear(&bytes);
 	if (bytes.cap > 1u << 20)
 		buf_fini(&bytes);

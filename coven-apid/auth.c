@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "common/ct.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "coven-apid/auth.h"
 #include "coven-apid/request.h"
@@ -56,6 +57,29 @@ is_session(struct apid *apid, const struct conn *c, const uint8_t *want,
 	return true;
 }
 
+static bool
+is_paired(struct apid *apid, const struct conn *c, const uint8_t *want,
+    struct caller *caller)
+{
+	struct auth *a = &apid->auth;
+	size_t i = ct_find(want, a->pairings[0].digest,
+	    sizeof(a->pairings[0]), a->npairings);
+	struct pairing *p = &a->pairings[i];
+	struct ucred peer = { 0 };
+
+	if (i == a->npairings)
+		return fail(apid, c, "a token that is not known");
+	if (pairing_ended(p))
+		return fail(apid, c, "a paired token whose time is over");
+	*caller = (struct caller){ CALLER_PAIRED, p->id };
+	if (is_due(&p->noted_ns)) {
+		(void)conn_peer(c, &peer);
+		note(apid, AUDIT_TOKEN_USE, &peer, "paired token %s", p->name);
+		pairing_used(apid, p);
+	}
+	return true;
+}
+
 bool
 auth_on_head(void *ctx, const struct conn *c, const struct head_info *head,
     struct caller *caller)
@@ -71,14 +95,85 @@ auth_on_head(void *ctx, const struct conn *c, const struct head_info *head,
 		return fail(apid, c, "no bearer token");
 	digest(head->bearer, head->bearer_n, want);
 	return is_session(apid, c, want, caller) ||
-	    fail(apid, c, "a token that is not known");
+	    is_paired(apid, c, want, caller);
+}
+
+/* --- what may it do ------------------------------------------------------ */
+
+bool
+auth_is_owner(const struct request *r)
+{
+	enum caller_kind kind = conn_caller(r->conn)->kind;
+
+	return kind == CALLER_OWNER || kind == CALLER_SESSION;
+}
+
+struct pairing *
+auth_pairing(const struct request *r)
+{
+	const struct caller *caller = conn_caller(r->conn);
+
+	return caller->kind == CALLER_PAIRED ?
+	    pairing_find(r->apid, caller->id) : NULL;
 }
 
 bool
 auth_allows(const struct request *r, unsigned need)
 {
-	(void)need;
-	return conn_caller(r->conn)->kind != CALLER_UNKNOWN;
+	const struct pairing *p = auth_pairing(r);
+
+	return auth_is_owner(r) || (p != NULL && (p->mask & need) != 0);
+}
+
+bool
+auth_may_launch(const struct request *r, const char *harness)
+{
+	const struct pairing *p = auth_pairing(r);
+
+	return auth_is_owner(r) ||
+	    (p != NULL && scopes_launch(p->scopes, harness));
+}
+
+/* --- the first accept ---------------------------------------------------- */
+
+static void
+begin(struct apid *apid)
+{
+	int r;
+
+	timer_stop(apid->loop, &apid->auth.impatience);
+	if (apid->auth.listener == -1 || apid->stopping)
+		return;
+	r = server_listen(apid->server, &apid->auth.listener);
+	if (r < 0)
+		fatal("watch the listener: %s", strerror(-r));
+}
+
+static void
+on_impatience(struct timer *t)
+{
+	begin(t->ctx);
+}
+
+void
+auth_listen(struct apid *apid, int *listener)
+{
+	struct auth *a = &apid->auth;
+
+	a->listener = mem_steal_fd(listener);
+	if (a->loaded) {
+		begin(apid);
+		return;
+	}
+	a->impatience = (struct timer){ .cb = on_impatience, .ctx = apid };
+	timer_start(apid->loop, &a->impatience, LIMIT_APID_LOST_MS);
+}
+
+void
+auth_loaded(struct apid *apid)
+{
+	apid->auth.loaded = true;
+	begin(apid);
 }
 
 /* --- the session token ---------------------------------------------------- */

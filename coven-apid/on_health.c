@@ -29,6 +29,7 @@ static const struct {
 	{ "sessionResize", true },
 	{ "sessionSignal", true },
 	{ "eventWait", true },
+	{ "pairing", true },
 	{ "tokenRotate", true },
 };
 

@@ -71,7 +71,8 @@ static void
 on_stored_ready(struct child *c)
 {
 	struct monitor *m = c->monitor;
-	struct msg_serve serve = { .live = m->nlive };
+	struct msg_serve serve = { .live = m->nlive,
+	    .pair_max_days = m->conf.pair_max_days };
 
 	m->recovered = false;
 	session_rejoin_all(m);

@@ -11,6 +11,7 @@ libstored_a_SOURCES = \
 	coven-stored/on_monitor.c \
 	coven-stored/on_runner.c coven-stored/on_runner.h \
 	coven-stored/page.c coven-stored/page.h \
+	coven-stored/pairings.c \
 	coven-stored/records.c \
 	coven-stored/reserve.c coven-stored/reserve.h \
 	coven-stored/resize.c \
@@ -20,6 +21,7 @@ libstored_a_SOURCES = \
 	coven-stored/store.c coven-stored/store.h \
 	coven-stored/store_audit.c \
 	coven-stored/store_event.c coven-stored/store_internal.h \
+	coven-stored/store_pairs.c \
 	coven-stored/store_records.c \
 	coven-stored/stored.c coven-stored/stored.h \
 	coven-stored/upkeep.c \
@@ -29,7 +31,8 @@ STORED_LIBS = libstored.a $(COMMON_LIBS) $(SQLITE_LIBS)
 STORED_TESTS = tests/unit/test_store tests/unit/test_store_audit \
 	tests/unit/test_store_page \
 	tests/unit/test_stored tests/unit/test_stored_ask \
-	tests/unit/test_stored_full tests/unit/test_stored_records
+	tests/unit/test_stored_full tests/unit/test_stored_pairs \
+	tests/unit/test_stored_records
 check_PROGRAMS += $(STORED_TESTS)
 TESTS += $(STORED_TESTS)
 # A store in a folder of its own.
@@ -59,6 +62,10 @@ tests_unit_test_stored_full_SOURCES = tests/unit/test_stored_full.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_full_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 tests_unit_test_stored_full_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stored_pairs_SOURCES = tests/unit/test_stored_pairs.c \
+	$(STORED_PEERS)
+tests_unit_test_stored_pairs_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
+tests_unit_test_stored_pairs_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_stored_records_SOURCES = tests/unit/test_stored_records.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_records_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) \

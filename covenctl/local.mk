@@ -14,6 +14,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/launch.c \
 	covenctl/lifecycle.c covenctl/lifecycle.h \
 	covenctl/panic.c \
+	covenctl/pair.c \
 	covenctl/reply.c covenctl/reply.h \
 	covenctl/sessions.c \
 	covenctl/start.c \
