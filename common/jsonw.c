@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/jsonw.h"
+#include "common/plain.h"
 #include "common/utf8.h"
 
 void
@@ -78,21 +79,6 @@ jw_name(struct jw *j, const char *name)
 	jw_str(j, name);
 	put(j, ":", 1);
 	j->comma = false;
-}
-
-/* Bytes that stand for themselves inside a string. */
-static size_t
-plain_run(const char *s, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (c < 0x20 || c == '"' || c == '\\' || c >= 0x7f)
-			break;
-	}
-	return i;
 }
 
 static void

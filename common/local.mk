@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libcommon.a
-libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS)
+libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS) \
+	$(SODIUM_CFLAGS)
 libcommon_a_SOURCES = \
 	common/audit.c common/audit.def common/audit.h \
 	common/base64.c common/base64.h \
@@ -21,10 +22,13 @@ libcommon_a_SOURCES = \
 	common/mem.c common/mem.h \
 	common/memfd.c common/memfd.h \
 	common/msg.c common/msg.h common/msg.def \
+	common/plain.c common/plain.h \
 	common/scope.c common/scope.h \
+	common/sign.c common/sign.h \
 	common/spawn.c common/spawn.h \
 	common/token.c common/token.h \
 	common/utf8.c common/utf8.h
+# sign.c is in it, but only who uses it links $(SODIUM_LIBS).
 COMMON_LIBS = libcommon.a $(MD_LIBS) $(BSD_LIBS)
 
 check_PROGRAMS += tests/unit/test_audit
@@ -33,9 +37,12 @@ tests_unit_test_audit_SOURCES = tests/unit/test_audit.c
 tests_unit_test_audit_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_msg tests/unit/test_chan \
-	tests/unit/test_base64 tests/unit/test_json_scan tests/unit/test_token
+	tests/unit/test_base64 tests/unit/test_json_scan \
+	tests/unit/test_plain tests/unit/test_token
 TESTS += tests/unit/test_msg tests/unit/test_chan tests/unit/test_base64 \
-	tests/unit/test_json_scan tests/unit/test_token
+	tests/unit/test_json_scan tests/unit/test_plain tests/unit/test_token
+tests_unit_test_plain_SOURCES = tests/unit/test_plain.c
+tests_unit_test_plain_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_token_SOURCES = tests/unit/test_token.c
 tests_unit_test_token_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_json_scan_SOURCES = tests/unit/test_json_scan.c

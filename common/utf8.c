@@ -1,3 +1,4 @@
+#include "common/plain.h"
 #include "common/utf8.h"
 
 /* First byte range, the range its second byte must be in, and the length. */
@@ -64,11 +65,9 @@ utf8_valid(const char *s, size_t n)
 	size_t bad, run;
 
 	while (n != 0) {
-		if ((unsigned char)*s < 0x80) {
-			s++;
-			n--;
-			continue;
-		}
+		run = ascii_run(s, n);
+		s += run;
+		n -= run;
 		run = utf8_run(s, n, &bad);
 		if (bad != 0)
 			return false;

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "coven-apid/apid.h"
 #include "coven-apid/json.h"
+#include "coven-apid/stream.h"
 
 enum { STOP_POLL_MS = 10 };
 
@@ -47,11 +48,13 @@ on_peer(struct chan *c, const union msg_any *msg, int *fd)
 	timer_stop(apid->loop, &apid->lost);
 	chan_close(&apid->stored);
 	ask_fail_all(apid);
+	streams_lost(apid->streams);
 	r = chan_open(&apid->stored, apid->loop, fd, ROLE_APID, ROLE_STORED,
 	    CS_SERVING, ask_handlers, apid, ask_on_end);
 	if (r < 0)
 		fatal("watch stored: %s", strerror(-r));
 	pairings_ask(apid);
+	streams_resume(apid->streams);
 	return 0;
 }
 
@@ -76,6 +79,7 @@ on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
 	(void)msg;
 	(void)fd;
 	apid->stopping = true;
+	streams_stop(apid->streams);
 	if (apid->server != NULL)
 		server_stop(apid->server);
 	apid->stop_end_ns = loop_now_ns() +
@@ -103,7 +107,8 @@ apid_init(struct apid *apid, struct loop *loop)
 	memset(apid, 0, sizeof(*apid));
 	apid->loop = loop;
 	apid->stored.source.fd = -1;
-	apid->auth.listener = -1;
+	auth_init(apid);
+	apid->streams = streams_new(apid);
 	json_warm();
 }
 
@@ -113,11 +118,10 @@ apid_fini(struct apid *apid)
 	size_t i;
 
 	timer_stop(apid->loop, &apid->lost);
-	timer_stop(apid->loop, &apid->auth.impatience);
-	mem_close(&apid->auth.listener);
 	notes_fini(apid);
 	server_free(apid->server);
-	pairings_fini(apid);
+	auth_fini(apid);
+	streams_free(apid->streams);
 	chan_close(&apid->stored);
 	buf_fini(&apid->health);
 	free(apid->identity.started_at);

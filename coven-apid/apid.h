@@ -30,6 +30,7 @@ struct apid {
 	bool		 stored_lied;	/* that is why it is closed */
 	struct timer	 lost;		/* asks for another one */
 	struct server	*server;	/* NULL until LISTENER */
+	struct streams	*streams;
 	struct auth	 auth;
 	struct identity	 identity;
 	struct harness	 harnesses[LIMIT_HARNESSES];

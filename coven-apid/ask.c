@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/memfd.h"
 #include "coven-apid/request.h"
+#include "coven-apid/stream.h"
 
 #define ROWS_MAX	((size_t)64 << 20)	/* bytes of one answer */
 
@@ -80,25 +81,35 @@ rows_next(struct rows *rows, enum msg_type want, union msg_any *row)
 	return true;
 }
 
+/* The request that asked, as long as its client is there. */
+static struct request *
+asker(struct apid *apid, uint64_t tag)
+{
+	struct conn *conn = NULL;
+	struct request *r;
+
+	if (apid->server != NULL)
+		conn = server_find(apid->server, tag);
+	r = conn != NULL ? conn_user(conn) : NULL;
+	return r != NULL && r->on_reply != NULL ? r : NULL;
+}
+
 static int
 on_reply(struct chan *c, const union msg_any *msg, int *fd)
 {
 	static struct buf bytes = { .max = ROWS_MAX };
 	struct apid *apid = c->ctx;
 	const struct msg_reply *reply = &msg->reply;
-	struct conn *conn = NULL;
 	struct rows rows = { 0 };
-	struct request *r;
+	struct request *r = asker(apid, reply->tag);
+	struct feed *feed = streams_feed(apid->streams, reply->tag);
 	reply_fn *cb;
 
-	if (apid->server != NULL)
-		conn = server_find(apid->server, reply->tag);
-	r = conn != NULL ? conn_user(conn) : NULL;
-	if (reply->tag != 0 && (r == NULL || r->on_reply == NULL))
+	if (r == NULL && feed == NULL && reply->tag != 0)
 		return 0;		/* its client has left */
 	if (*fd >= 0) {
 		if (memfd_read(*fd, ROWS_MAX, &bytes) < 0) {
-			if (reply->tag != 0)
+			if (r != NULL)
 				unavailable(r);
 			return chan_blame(c, "rows that cannot be read");
 		}
@@ -107,6 +118,8 @@ on_reply(struct chan *c, const union msg_any *msg, int *fd)
 	}
 	if (reply->tag == 0) {
 		pairings_on_list(apid, reply, &rows);
+	} else if (feed != NULL) {
+		streams_on_page(apid->streams, feed, reply, &rows);
 	} else {
 		cb = r->on_reply;
 		r->on_reply = NULL;
@@ -159,6 +172,7 @@ ask_on_end(struct chan *c, int why)
 		log_error("drop stored: it sent %s", c->blame);
 	chan_close(c);
 	ask_fail_all(apid);
+	streams_lost(apid->streams);
 	apid->lost = (struct timer){ .cb = on_lost, .ctx = apid };
 	timer_start(apid->loop, &apid->lost, LIMIT_APID_LOST_MS);
 }

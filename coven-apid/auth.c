@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "coven-apid/auth.h"
 #include "coven-apid/request.h"
+#include "coven-apid/stream.h"
 
 #define MS	((int64_t)1000000)
 
@@ -134,7 +135,7 @@ auth_may_launch(const struct request *r, const char *harness)
 	    (p != NULL && scopes_launch(p->scopes, harness));
 }
 
-/* --- the first accept ---------------------------------------------------- */
+/* --- the first accept, and the last word --- */
 
 static void
 begin(struct apid *apid)
@@ -165,7 +166,6 @@ auth_listen(struct apid *apid, int *listener)
 		begin(apid);
 		return;
 	}
-	a->impatience = (struct timer){ .cb = on_impatience, .ctx = apid };
 	timer_start(apid->loop, &a->impatience, LIMIT_APID_LOST_MS);
 }
 
@@ -178,16 +178,49 @@ auth_loaded(struct apid *apid)
 
 /* --- the session token ---------------------------------------------------- */
 
-static void
-drop_ended(struct auth *a)
+/* Streams go on for as long as somebody reads: not beyond their token. */
+static bool
+is_without_token(void *ctx, const struct request *r)
 {
-	int64_t now = loop_now_ns();
-	size_t i, kept = 0;
+	const struct auth *a = ctx;
+	const struct caller *caller = conn_caller(r->conn);
+	size_t i;
 
+	if (caller->kind != CALLER_SESSION)
+		return false;
 	for (i = 0; i < a->ntokens; i++)
-		if (a->tokens[i].end_ns == 0 || a->tokens[i].end_ns > now)
-			a->tokens[kept++] = a->tokens[i];
+		if (a->tokens[i].serial == caller->id)
+			return false;
+	return true;
+}
+
+static void
+drop_ended(struct apid *apid)
+{
+	struct auth *a = &apid->auth;
+	int64_t now = loop_now_ns(), next = INT64_MAX;
+	size_t i, kept = 0, n = a->ntokens;
+
+	for (i = 0; i < n; i++) {
+		int64_t end_ns = a->tokens[i].end_ns;
+
+		if (end_ns != 0 && end_ns <= now)
+			continue;
+		if (end_ns != 0 && end_ns < next)
+			next = end_ns;
+		a->tokens[kept++] = a->tokens[i];
+	}
 	a->ntokens = kept;
+	if (kept != n)
+		streams_close(apid->streams, is_without_token, a);
+	if (next != INT64_MAX)
+		timer_start(apid->loop, &a->end, (next - now) / MS + 1);
+}
+
+static void
+on_end(struct timer *t)
+{
+	drop_ended(t->ctx);
 }
 
 static int
@@ -198,7 +231,7 @@ add_token(struct chan *c, uint64_t serial, const struct msg_bin *d,
 	struct auth *a = &apid->auth;
 	struct session_token *t;
 
-	drop_ended(a);
+	drop_ended(apid);
 	if (d->len != DIGEST_LEN || a->ntokens == LIMIT_TOKENS)
 		return chan_blame(c, "a token that cannot be kept");
 	t = &a->tokens[a->ntokens++];
@@ -245,7 +278,7 @@ auth_on_token_end(struct chan *c, const union msg_any *msg, int *fd)
 		if (a->tokens[i].serial == m->serial)
 			a->tokens[i].end_ns = loop_now_ns() +
 			    (int64_t)m->left_ms * MS + (m->left_ms == 0);
-	drop_ended(a);
+	drop_ended(apid);
 	return 0;
 }
 
@@ -311,4 +344,23 @@ auth_on_rotated(struct chan *c, const union msg_any *msg, int *fd)
 	r->rotating = false;
 	answer_rotated(r, m->code);
 	return 0;
+}
+
+void
+auth_init(struct apid *apid)
+{
+	struct auth *a = &apid->auth;
+
+	a->listener = -1;
+	a->impatience = (struct timer){ .cb = on_impatience, .ctx = apid };
+	a->end = (struct timer){ .cb = on_end, .ctx = apid };
+}
+
+void
+auth_fini(struct apid *apid)
+{
+	timer_stop(apid->loop, &apid->auth.impatience);
+	timer_stop(apid->loop, &apid->auth.end);
+	mem_close(&apid->auth.listener);
+	pairings_fini(apid);
 }

@@ -29,6 +29,7 @@ struct auth {
 	uint32_t		pair_max_days;
 	struct session_token	tokens[LIMIT_TOKENS];
 	size_t			ntokens;
+	struct timer		end;		/* of the next that ends */
 	struct pairing		pairings[LIMIT_PAIRINGS];
 	size_t			npairings;
 	uint64_t		last_id;	/* of a pairing */
@@ -37,6 +38,9 @@ struct auth {
 	int			listener;	/* until then; else -1 */
 	struct timer		impatience;
 };
+
+void	auth_init(struct apid *);
+void	auth_fini(struct apid *);
 
 /*
  * Begin to accept once the paired tokens are known; without a stored, soon

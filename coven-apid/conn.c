@@ -10,16 +10,13 @@
 #include "common/mem.h"
 #include "coven-apid/conn_impl.h"
 
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD	77	/* Linux 6.5: uapi/asm-generic/socket.h */
-#endif
-
 #define READ_ROUNDS	16	/* chunks a turn: others wait too */
 
 #define TO(s)	(1u << CONN_##s)
 static const unsigned edges[] = {
 	[CONN_READ] = TO(WORK) | TO(WRITE) | TO(CLOSED),
-	[CONN_WORK] = TO(WRITE) | TO(CLOSED),
+	[CONN_WORK] = TO(WRITE) | TO(STREAM) | TO(CLOSED),
+	[CONN_STREAM] = TO(CLOSED),
 	[CONN_WRITE] = TO(LINGER) | TO(CLOSED),
 	[CONN_LINGER] = TO(CLOSED),
 	[CONN_CLOSED] = 0,
@@ -383,6 +380,42 @@ conn_refuse(struct conn *c, int status, const char *code, const char *text)
 	conn_reply(c, status, body, (size_t)n);
 }
 
+/* --- streams ------------------------------------------------------------ */
+
+void
+conn_stream_start(struct conn *c)
+{
+	conn_enter(c, CONN_STREAM);
+}
+
+ssize_t
+conn_stream_send(struct conn *c, const void *p, size_t n)
+{
+	struct iovec iov = iov_of(p, n);
+	ssize_t sent = send_iov(c->source.fd, &iov, 1);
+	bool all = sent == (ssize_t)n;
+	int r;
+
+	if (sent < 0)
+		return sent;
+	r = loop_set(c->server->loop, &c->source, all ? 0 : EPOLLOUT);
+	if (all)
+		timer_stop(c->server->loop, &c->timer);
+	else if (sent > 0 || !timer_running(&c->timer))
+		conn_deadline(c, LIMIT_HTTP_REPLY_MS);
+	return r < 0 ? r : sent;
+}
+
+void
+conn_stream_end(struct conn *c)
+{
+	if (!c->dry) {
+		c->drain = LIMIT_HTTP_DRAIN;
+		(void)conn_drain(c);
+	}
+	conn_close(c);
+}
+
 /* --- reading ------------------------------------------------------------ */
 
 static void
@@ -580,6 +613,12 @@ conn_on_ready(struct source *source, uint32_t events)
 	case CONN_WRITE:
 		conn_flush(c);
 		break;
+	case CONN_STREAM:
+		if (events & (EPOLLHUP | EPOLLERR))
+			conn_close(c);
+		else
+			c->server->ops->on_room(c->server->ctx, c);
+		break;
 	case CONN_LINGER:
 		conn_linger(c);
 		break;
@@ -606,49 +645,6 @@ conn_on_timer(struct timer *t)
 	} else {
 		conn_close(c);
 	}
-}
-
-/* --- who it is ---------------------------------------------------------- */
-
-int
-conn_peer(const struct conn *c, struct ucred *peer)
-{
-	socklen_t len = sizeof(*peer);
-
-	if (getsockopt(c->source.fd, SOL_SOCKET, SO_PEERCRED, peer,
-	    &len) == -1)
-		return -errno;
-	return 0;
-}
-
-/*
- * The owner and nobody else.  A uid that this user namespace does not map
- * reads as the overflow uid, whoever it is.
- */
-bool
-conn_peer_is_owner(const struct conn *c)
-{
-	const struct server_conf *conf = &c->server->conf;
-
-	return c->uid == conf->owner_uid && c->uid != conf->overflow_uid;
-}
-
-const struct caller *
-conn_caller(const struct conn *c)
-{
-	return &c->caller;
-}
-
-int
-conn_peer_pidfd(const struct conn *c)
-{
-	int fd = -1;
-	socklen_t len = sizeof(fd);
-
-	if (getsockopt(c->source.fd, SOL_SOCKET, SO_PEERPIDFD, &fd,
-	    &len) == -1)
-		return -errno;
-	return fd;
 }
 
 uint64_t

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/limits.h"
 #include "common/loop.h"
@@ -50,6 +51,8 @@ struct server_ops {
 	void	(*on_gone)(void *ctx, struct conn *);
 	/* Somebody else than the owner connected, and was refused. */
 	void	(*on_refused)(void *ctx, const struct ucred *peer);
+	/* A stream that was blocked can be sent on. */
+	void	(*on_room)(void *ctx, struct conn *);
 };
 
 struct server_conf {
@@ -68,6 +71,12 @@ int		 server_listen(struct server *, int *fd);
 void		 server_stop(struct server *);
 unsigned	 server_conns(const struct server *);
 unsigned	 server_max_conns(const struct server *);
+/*
+ * Count n bytes that are kept for clients but by no connection.  Others may
+ * be closed for it.
+ */
+void		 server_hold(struct server *, size_t n);
+void		 server_unhold(struct server *, size_t n);
 /* Closes everything. */
 void		 server_free(struct server *);
 
@@ -101,6 +110,18 @@ void	conn_reply_whole(struct conn *, const char *reply, size_t n);
  * the client would not take it at once.
  */
 bool	conn_reply_keep(struct conn *, int status, const char *body, size_t n);
+/*
+ * Answer with bytes whose number is not known yet, head included.  The
+ * request stays: on_room and on_gone are called for it, until it is closed.
+ */
+void	conn_stream_start(struct conn *);
+/*
+ * How much of it went, or -errno.  When it is less than all, on_room follows;
+ * a client that takes nothing for LIMIT_HTTP_REPLY_MS is closed.
+ */
+ssize_t	conn_stream_send(struct conn *, const void *, size_t);
+/* All is sent: close so that the client reads it to its end. */
+void	conn_stream_end(struct conn *);
 /* The one refusal of a caller who may not call: the same for each cause. */
 void	conn_unauthorized(struct conn *);
 /* Close without a word. */

@@ -15,6 +15,7 @@ enum conn_state {
 	CONN_READ,		/* the request is arriving */
 	CONN_WORK,		/* it is whole; its answer is not known */
 	CONN_WRITE,		/* the client is slow to take the answer */
+	CONN_STREAM,		/* the answer has no end yet; timer: blocked */
 	CONN_LINGER,		/* answered early; reads the rest */
 	CONN_CLOSED,
 };

@@ -206,9 +206,13 @@ rewrite_field(struct line l, struct buf *out, struct head_info *info,
 	name.n = (size_t)(colon - l.p);
 	if (name.n == 0 || visible(l.p, colon) != name.n)
 		return bad(why, "a header name is malformed");
-	value = (struct line){ colon + 1, l.n - name.n - 1 };
+	value = trimmed((struct line){ colon + 1, l.n - name.n - 1 });
 	if (is_name(name, "content-length") && !is_number(value))
 		return bad(why, "Content-Length is not a number");
+	if (is_name(name, "last-event-id")) {
+		info->last_event_id = value.p;
+		info->last_event_id_n = value.n;
+	}
 	count_field(name, info);
 	if (info->fields > LIMIT_HTTP_FIELDS)
 		return bad(why, "there are too many header lines");

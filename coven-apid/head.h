@@ -38,6 +38,9 @@ struct head_info {
 	 */
 	const char	*bearer;
 	size_t		 bearer_n;
+	/* the value of the last Last-Event-ID, in the bytes read; or NULL */
+	const char	*last_event_id;
+	size_t		 last_event_id_n;
 };
 
 /*

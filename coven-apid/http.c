@@ -16,6 +16,7 @@ struct http {
 	bool			 headed;	/* the head has been parsed */
 	bool			 done, too_large;
 	struct buf		 target;
+	char			*last_event_id;
 	uint64_t		 length, fed;	/* of the body */
 	const char		*why;
 	struct http_request	 request;
@@ -105,6 +106,7 @@ http_free(struct http *h)
 	forget_head(h);
 	buf_fini(&h->target);
 	buf_fini(&h->request.body);
+	free(h->last_event_id);
 	free(h);
 }
 
@@ -125,6 +127,20 @@ parse(struct http *h, const char *p, size_t n)
 	return HTTP_BAD;
 }
 
+/* Fields that handlers look at, copied out of the head. */
+static void
+keep_fields(struct http *h, const struct head_info *info)
+{
+	h->request.origin = info->origins != 0;
+	h->request.strange_host = info->strange_host;
+	if (info->last_event_id == NULL)
+		return;
+	h->last_event_id = mem_alloc(info->last_event_id_n + 1);
+	memcpy(h->last_event_id, info->last_event_id, info->last_event_id_n);
+	h->last_event_id[info->last_event_id_n] = '\0';
+	h->request.last_event_id = h->last_event_id;
+}
+
 static int
 parse_head(struct http *h, size_t end)
 {
@@ -135,8 +151,7 @@ parse_head(struct http *h, size_t end)
 	if (head_rewrite(buf_head(&h->head), end, &strict, &info,
 	    &h->why) != 0)
 		return HTTP_BAD;
-	h->request.origin = info.origins != 0;
-	h->request.strange_host = info.strange_host;
+	keep_fields(h, &info);
 	if (h->ask != NULL && !h->ask(h->ask_ctx, &info))
 		return HTTP_REFUSED;
 	h->headed = true;

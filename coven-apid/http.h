@@ -26,6 +26,7 @@ struct http_request {
 	const char	*method;	/* static */
 	const char	*target;	/* printable ASCII */
 	bool		 origin;	/* an Origin header is there */
+	const char	*last_event_id;	/* NULL: there is none */
 	bool		 strange_host;	/* a Host that is not this daemon */
 	struct buf	 body;
 };

@@ -1,12 +1,13 @@
 # what coven-apid builds
 
 noinst_LIBRARIES += libapid.a
-libapid_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) $(LLHTTP_CFLAGS)
+libapid_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(JSONC_CFLAGS) $(LLHTTP_CFLAGS)
 libapid_a_SOURCES = \
 	coven-apid/apid.c coven-apid/apid.h \
 	coven-apid/ask.c \
 	coven-apid/auth.c coven-apid/auth.h \
 	coven-apid/conn.c coven-apid/conn.h coven-apid/conn_impl.h \
+	coven-apid/conn_peer.c \
 	coven-apid/harnesses.c \
 	coven-apid/head.c coven-apid/head.h \
 	coven-apid/http.c coven-apid/http.h \
@@ -24,7 +25,8 @@ libapid_a_SOURCES = \
 	coven-apid/record.c \
 	coven-apid/request.c coven-apid/request.h \
 	coven-apid/routes.c \
-	coven-apid/server.c
+	coven-apid/server.c \
+	coven-apid/stream.c coven-apid/stream.h
 
 # Debian 12 ships llhttp as sources.  They are compiled through wrappers,
 # strict, in a library of their own because they raise warnings.
@@ -53,10 +55,11 @@ ROUTES_SOURCES = \
 	tests/unit/routes_client.c tests/unit/routes_client.h \
 	tests/unit/routes_store.c tests/unit/routes_store.h
 
-check_PROGRAMS += tests/unit/test_auth tests/unit/test_http tests/unit/test_http_conn \
-	tests/unit/test_json tests/unit/test_routes
-TESTS += tests/unit/test_auth tests/unit/test_http tests/unit/test_http_conn \
-	tests/unit/test_json tests/unit/test_routes
+APID_TESTS = tests/unit/test_auth tests/unit/test_http \
+	tests/unit/test_http_conn tests/unit/test_json \
+	tests/unit/test_routes tests/unit/test_stream
+check_PROGRAMS += $(APID_TESTS)
+TESTS += $(APID_TESTS)
 tests_unit_test_auth_SOURCES = tests/unit/test_auth.c $(ROUTES_SOURCES)
 tests_unit_test_auth_LDADD = $(APID_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c
@@ -70,3 +73,5 @@ tests_unit_test_routes_SOURCES = tests/unit/test_routes.c \
 	tests/unit/routes_vectors.c tests/unit/routes_vectors.h \
 	$(ROUTES_SOURCES)
 tests_unit_test_routes_LDADD = $(APID_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(ROUTES_SOURCES)
+tests_unit_test_stream_LDADD = $(APID_LIBS) $(CMOCKA_LIBS)

@@ -13,20 +13,6 @@
 /* --- events ------------------------------------------------------------- */
 
 static void
-write_event(struct jw *j, const char *session, const struct msg_event_row *e)
-{
-	jw_object(j);
-	jw_ku64(j, "seq", e->seq);
-	jw_kstr(j, "id", e->id);
-	jw_kstr(j, "session_id", session);
-	jw_kstr(j, "kind", e->kind);
-	jw_name(j, "payload_json");
-	jw_strn(j, e->payload.p, e->payload.len);
-	jw_kstr(j, "created_at", e->created_at);
-	jw_object_end(j);
-}
-
-static void
 too_large(struct request *r, uint64_t seq, const char *id)
 {
 	autobuf struct buf details = { 0 };
@@ -99,7 +85,7 @@ on_page(struct request *r, const struct msg_reply *reply, struct rows *rows)
 		mark = r->body.len;
 		jw_init(&j, &r->body);
 		j.comma = r->written != 0;
-		write_event(&j, r->id, &row.event_row);
+		record_event(&j, r->id, &row.event_row);
 		if (!jw_ok(&j) || r->body.len > REPLY_MAX - TAIL_ROOM) {
 			r->body.len = mark;
 			if (!r->limited || r->written == 0)

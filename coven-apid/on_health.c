@@ -30,6 +30,7 @@ static const struct {
 	{ "sessionSignal", true },
 	{ "eventWait", true },
 	{ "pairing", true },
+	{ "sessionStream", true },
 	{ "tokenRotate", true },
 };
 

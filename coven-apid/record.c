@@ -61,6 +61,20 @@ record_session(struct jw *j, const struct msg_session_row *s)
 }
 
 void
+record_event(struct jw *j, const char *session, const struct msg_event_row *e)
+{
+	jw_object(j);
+	jw_ku64(j, "seq", e->seq);
+	jw_kstr(j, "id", e->id);
+	jw_kstr(j, "session_id", session);
+	jw_kstr(j, "kind", e->kind);
+	jw_name(j, "payload_json");
+	jw_strn(j, e->payload.p, e->payload.len);
+	jw_kstr(j, "created_at", e->created_at);
+	jw_object_end(j);
+}
+
+void
 answer_session(struct request *r, int status, struct rows *rows)
 {
 	autobuf struct buf body = { 0 };

@@ -6,6 +6,7 @@
 
 #include "common/mem.h"
 #include "coven-apid/request.h"
+#include "coven-apid/stream.h"
 
 /* --- the query and the body --------------------------------------------- */
 
@@ -138,6 +139,7 @@ request_free(struct request *r)
 {
 	if (r->waiting)
 		r->apid->waiters--;
+	stream_free(r->stream);
 	free(r->path);
 	free(r->spare);
 	if (r->pairing != NULL)

@@ -33,6 +33,7 @@ struct request {
 	bool		 who;		/* set while the monitor is asked */
 	bool		 rotating;	/* the same, for another token */
 	bool		 waiting;	/* stored may hold its answer back */
+	struct stream	*stream;	/* the answer is one */
 	/* what answers of several pages gather */
 	struct buf	 body, marks;
 	size_t		 written;	/* rows in body */
@@ -147,6 +148,9 @@ bool	rows_next(struct rows *, enum msg_type, union msg_any *);
 void	record_session(struct jw *, const struct msg_session_row *);
 /* One session row as the whole answer. */
 void	answer_session(struct request *, int status, struct rows *);
+/* An event of that session. */
+void	record_event(struct jw *, const char *session,
+	    const struct msg_event_row *);
 /* That as 200, or what the code means. */
 reply_fn	answer_record;
 
@@ -160,7 +164,7 @@ handler_fn	on_sessions, on_session, on_external, on_complete;
 handler_fn	on_archive, on_summon, on_delete;
 handler_fn	on_launch;
 handler_fn	on_input, on_kill, on_signal, on_resize;
-handler_fn	on_events, on_session_events, on_log;
+handler_fn	on_events, on_session_events, on_log, on_stream;
 handler_fn	on_stop;
 handler_fn	on_token_rotate, on_pair, on_pairings, on_unpair;
 

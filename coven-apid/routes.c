@@ -9,6 +9,7 @@
 
 #include "common/mem.h"
 #include "coven-apid/request.h"
+#include "coven-apid/stream.h"
 
 enum match {
 	WHOLE,			/* the path is text */
@@ -66,6 +67,7 @@ static const struct route routes[] = {
 	{ "GET", SESSION, "/handoffs", NULL, OWNER, 0 },
 	{ "GET", SESSION, "/log", on_log, READ, 0 },
 	{ "GET", SESSION, "/events", on_session_events, READ, 0 },
+	{ "GET", SESSION, "/stream", on_stream, READ, 0 },
 	{ "GET", SESSION_HAS, "/artifacts/", NULL, OWNER, 0 },
 	{ "GET", SESSION, "", on_session, LIST | READ, 0 },
 	{ "POST", TARGET, "/api/v1/internal/lifecycle/shutdown", on_stop,
@@ -347,4 +349,5 @@ const struct server_ops routes_ops = {
 	.on_request = on_request,
 	.on_gone = on_gone,
 	.on_refused = on_refused,
+	.on_room = stream_on_room,
 };

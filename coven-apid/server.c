@@ -16,6 +16,14 @@ first_but(struct conn_list *list, const struct conn *spare)
 	return c != NULL && c == spare ? TAILQ_NEXT(c, link) : c;
 }
 
+/* Waiting for its answer, or for more of it. */
+static bool
+is_patient(const struct conn *c)
+{
+	return c->state == CONN_WORK ||
+	    (c->state == CONN_STREAM && !timer_running(&c->timer));
+}
+
 /*
  * Those still sending go first, the oldest first; then those that do not
  * take their answer.  One that waits for its answer stays.
@@ -27,7 +35,7 @@ server_shed(struct server *s, const struct conn *spare)
 
 	if (c == NULL) {
 		TAILQ_FOREACH(other, &s->busy, link) {
-			if (other == spare || other->state == CONN_WORK)
+			if (other == spare || is_patient(other))
 				continue;
 			c = other;
 			break;
@@ -196,6 +204,20 @@ server_stop(struct server *s)
 	timer_stop(s->loop, &s->retry);
 	while ((c = TAILQ_FIRST(&s->reading)) != NULL)
 		conn_close(c);
+}
+
+void
+server_hold(struct server *s, size_t n)
+{
+	s->held += n;
+	while (s->held > LIMIT_HTTP_HELD && server_shed(s, NULL))
+		continue;
+}
+
+void
+server_unhold(struct server *s, size_t n)
+{
+	s->held -= n;
 }
 
 unsigned

@@ -2,11 +2,13 @@
 noinst_LIBRARIES += libmonitor.a
 libmonitor_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(CAPNG_CFLAGS)
 libmonitor_a_SOURCES = \
+	coven-monitor/audit_key.c coven-monitor/audit_key.h \
 	coven-monitor/cgroup.c coven-monitor/cgroup.h \
 	coven-monitor/child.c coven-monitor/child.h \
 	coven-monitor/conf_load.c coven-monitor/conf_load.h \
 	coven-monitor/confine.c coven-monitor/confine.h \
 	coven-monitor/harness_table.c coven-monitor/harness_table.h \
+	coven-monitor/heads.c coven-monitor/heads.h \
 	coven-monitor/home.c coven-monitor/home.h \
 	coven-monitor/idmap.c coven-monitor/idmap.h \
 	coven-monitor/logpipe.c coven-monitor/logpipe.h \

@@ -17,6 +17,7 @@
 
 #include "common/failpoint.h"
 #include "common/mem.h"
+#include "coven-monitor/audit_key.h"
 #include "coven-monitor/conf_load.h"
 #include "coven-monitor/confine.h"
 #include "coven-monitor/monitor.h"
@@ -311,6 +312,18 @@ level_of(const char *name)
 	return LOG_LEVEL_INFO;
 }
 
+/* stored gets the key and never the file of heads. */
+static int
+open_audit(struct monitor *m)
+{
+	int r;
+
+	owner_enter(&m->owner);
+	r = audit_key_open(&m->home, &m->audit_key);
+	owner_leave(&m->owner);
+	return r == 0 ? heads_open(m) : r;
+}
+
 static int
 prepare(struct monitor *m, const struct options *o)
 {
@@ -342,6 +355,8 @@ prepare(struct monitor *m, const struct options *o)
 		return r;
 	log_init(NULL, level_of(m->conf.log_level));
 	r = home_check_fs(&m->home, &m->conf);
+	if (r == 0 && !o->check_config)
+		r = open_audit(m);
 	if (r != 0)
 		return r;
 	harness_table_locate(&m->harnesses, &m->owner, &m->home);

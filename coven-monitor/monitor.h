@@ -9,6 +9,7 @@
 #include "coven-monitor/cgroup.h"
 #include "coven-monitor/child.h"
 #include "coven-monitor/harness_table.h"
+#include "coven-monitor/heads.h"
 #include "coven-monitor/home.h"
 #include "coven-monitor/note.h"
 #include "coven-monitor/owner.h"
@@ -42,6 +43,8 @@ struct monitor {
 	struct log_limit	 limit;		/* what children provoke */
 
 	struct notes		 notes;		/* for the audit */
+	struct heads		 heads;		/* of the audit */
+	int			 audit_key;	/* sealed memfd */
 	struct ran		 ran;		/* ids that were started */
 	struct session		*sessions;	/* a list, newest first */
 	unsigned		 nlive;

@@ -1,8 +1,10 @@
 /* What the store may ask of the monitor: runs that are on record. */
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
 #include "common/mem.h"
+#include "coven-monitor/audit_key.h"
 #include "coven-monitor/monitor.h"
 #include "coven-monitor/session.h"
 
@@ -129,6 +131,48 @@ on_run_settled(struct chan *ch, const union msg_any *msg, int *fd)
 	return 0;
 }
 
+static int
+on_audit_public(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	const struct msg_bin *key = &msg->audit_public.key;
+	struct child *c = ch->ctx;
+	struct monitor *m = c->monitor;
+	int r;
+
+	(void)fd;
+	if (key->len != AUDIT_PUBLIC_LEN)
+		return chan_blame(ch, "a key that is none");
+	owner_enter(&m->owner);
+	r = audit_key_publish(&m->home, key->p);
+	owner_leave(&m->owner);
+	if (r == -EEXIST)
+		log_error("keys/audit.pub: it is not of keys/audit.key: what "
+		    "is signed from now on does not verify with it");
+	else if (r < 0)
+		log_error("keys/audit.pub: %s", strerror(-r));
+	return 0;
+}
+
+static int
+on_audit_head(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	const struct msg_audit_head *m = &msg->audit_head;
+	struct audit_head head = { .count = m->count, .at_ns = m->time_ns };
+	struct child *c = ch->ctx;
+
+	(void)fd;
+	if (m->chain.len != sizeof(head.chain) || m->count == 0 ||
+	    m->count > INT64_MAX || m->digest.len != sizeof(head.digest) ||
+	    m->time_ns > INT64_MAX ||
+	    m->signature.len != sizeof(head.signature))
+		return chan_blame(ch, "a head that is none");
+	memcpy(head.chain, m->chain.p, sizeof(head.chain));
+	memcpy(head.digest, m->digest.p, sizeof(head.digest));
+	memcpy(head.signature, m->signature.p, sizeof(head.signature));
+	heads_take(c->monitor, &head);
+	return 0;
+}
+
 /*
  * It is believed about apid: what is on record is its to guard.  The one that
  * lied may be dead already; then an innocent one is started again.
@@ -159,4 +203,6 @@ chan_handler *const on_stored_handlers[MSG__COUNT] = {
 	[MSG_RUN_SIGNAL] = on_run_signal,
 	[MSG_RUN_SETTLED] = on_run_settled,
 	[MSG_PEER_END] = on_peer_end,
+	[MSG_AUDIT_PUBLIC] = on_audit_public,
+	[MSG_AUDIT_HEAD] = on_audit_head,
 };

@@ -71,10 +71,12 @@ static void
 on_stored_ready(struct child *c)
 {
 	struct monitor *m = c->monitor;
+	struct msg_audit_key key = { .every = m->conf.audit_head_every };
 	struct msg_serve serve = { .live = m->nlive,
 	    .pair_max_days = m->conf.pair_max_days };
 
 	m->recovered = false;
+	(void)chan_send(&c->control, MSG_AUDIT_KEY, &key, m->audit_key);
 	session_rejoin_all(m);
 	(void)chan_send(&c->control, MSG_SERVE, &serve, -1);
 }
@@ -85,6 +87,7 @@ on_stored_exit(struct child *c)
 	struct monitor *m = c->monitor;
 
 	m->recovered = false;
+	heads_flush(m);
 	if (m->stopping)
 		supervise_check_stop(m);
 	else

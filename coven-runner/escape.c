@@ -1,50 +1,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/plain.h"
 #include "common/utf8.h"
 #include "coven-runner/escape.h"
-
-#define ALL(b)	(UINT64_C(0x0101010101010101) * (b))
-
-/*
- * Does any of the eight bytes need a look: a control byte, a quote, a
- * backslash, or not ASCII?  The classic tests for a zero byte and for a byte
- * below n, see "Bit Twiddling Hacks"; borrows only ever add a byte above one
- * that is already special.
- */
-static int
-special8(uint64_t v)
-{
-	uint64_t quote = v ^ ALL('"'), back = v ^ ALL('\\');
-
-	return ((v | ((v - ALL(0x20)) & ~v) | ((quote - ALL(1)) & ~quote) |
-	    ((back - ALL(1)) & ~back)) & ALL(0x80)) != 0;
-}
-
-static int
-special(unsigned char c)
-{
-	return c < 0x20 || c == '"' || c == '\\' || c >= 0x80;
-}
-
-/* Copies plain ASCII; n is already no more than there is room for. */
-static size_t
-plain(char *to, const char *s, size_t n)
-{
-	size_t i = 0;
-	uint64_t v;
-
-	while (n - i >= sizeof(v)) {
-		memcpy(&v, s + i, sizeof(v));
-		if (special8(v))
-			break;
-		memcpy(to + i, &v, sizeof(v));
-		i += sizeof(v);
-	}
-	for (; i < n && !special((unsigned char)s[i]); i++)
-		to[i] = s[i];
-	return i;
-}
 
 /* One ASCII byte that does not stand for itself: 0 when it does not fit. */
 static int
@@ -91,23 +50,39 @@ beyond(struct escape *e, const char *s, size_t n, size_t *bad)
 	return run;
 }
 
+/* Bytes that stand for themselves, as many as fit. */
+static size_t
+plain(struct escape *e, const char *s, size_t n)
+{
+	size_t room = e->room - e->len, run;
+
+	if (n > room)
+		n = room;
+	run = plain_copy(e->to + e->len, s, n);
+	/* To JSON a DEL is a letter. */
+	if (run == 0 && n != 0) {
+		e->to[e->len] = *s;
+		run = 1;
+	}
+	e->len += run;
+	return run;
+}
+
 size_t
 escape_run(struct escape *e, const char *s, size_t n, size_t *bad)
 {
-	size_t i = 0, run, room;
+	size_t i = 0, run;
 
 	*bad = 0;
 	while (i < n && *bad == 0) {
-		if ((unsigned char)s[i] >= 0x80) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c >= 0x80)
 			run = beyond(e, s + i, n - i, bad);
-		} else if (special((unsigned char)s[i])) {
-			run = (size_t)escaped(e, (unsigned char)s[i]);
-		} else {
-			room = e->room - e->len;
-			run = plain(e->to + e->len, s + i,
-			    n - i < room ? n - i : room);
-			e->len += run;
-		}
+		else if (c < 0x20 || c == '"' || c == '\\')
+			run = (size_t)escaped(e, c);
+		else
+			run = plain(e, s + i, n - i);
 		if (run == 0)
 			break;
 		i += run;

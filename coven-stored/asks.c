@@ -324,9 +324,11 @@ answer_events(struct stored *s, struct ask *a)
 		stored_reply(s, &a->asked, STORE_TOO_LARGE, page.text);
 	else if (page.rows == 0 && !session_has_ended(session.status))
 		kept = hold(s, a, session.key, a->msg.events.wait_ms);
+	/* A client that follows the session need not ask once more. */
 	if (r == 0 && !kept)
-		stored_reply_rows(s, &a->asked, STORE_OK, &page.out,
-		    page.rows, page.more);
+		stored_reply_page(s, &a->asked, &page,
+		    !page.more && session_has_ended(session.status) ?
+		    session_status_name(session.status) : "");
 	page_fini(&page);
 	return kept;
 }

@@ -4,6 +4,8 @@ libstored_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS) \
 	$(SQLITE_CFLAGS)
 libstored_a_SOURCES = \
 	coven-stored/asks.c \
+	coven-stored/block.c coven-stored/block.h \
+	coven-stored/heads.c coven-stored/heads.h \
 	coven-stored/jobs.c \
 	coven-stored/migrate.c coven-stored/migrate.h \
 	coven-stored/notes.c \
@@ -16,22 +18,27 @@ libstored_a_SOURCES = \
 	coven-stored/reserve.c coven-stored/reserve.h \
 	coven-stored/resize.c \
 	coven-stored/run.c \
+	coven-stored/segment.c coven-stored/segment.h \
 	coven-stored/sql.def \
 	coven-stored/sqlite.c coven-stored/sqlite.h \
 	coven-stored/store.c coven-stored/store.h \
 	coven-stored/store_audit.c \
+	coven-stored/store_block.c \
 	coven-stored/store_event.c coven-stored/store_internal.h \
 	coven-stored/store_pairs.c \
 	coven-stored/store_records.c \
 	coven-stored/stored.c coven-stored/stored.h \
+	coven-stored/tail.c coven-stored/tail.h \
 	coven-stored/upkeep.c \
 	coven-stored/writer.c
-STORED_LIBS = libstored.a $(COMMON_LIBS) $(SQLITE_LIBS)
+STORED_LIBS = libstored.a $(COMMON_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
 
 STORED_TESTS = tests/unit/test_store tests/unit/test_store_audit \
+	tests/unit/test_store_block \
 	tests/unit/test_store_page \
 	tests/unit/test_stored tests/unit/test_stored_ask \
-	tests/unit/test_stored_full tests/unit/test_stored_pairs \
+	tests/unit/test_stored_audit tests/unit/test_stored_full \
+	tests/unit/test_stored_pairs \
 	tests/unit/test_stored_records
 check_PROGRAMS += $(STORED_TESTS)
 TESTS += $(STORED_TESTS)
@@ -43,6 +50,10 @@ STORED_PEERS = tests/unit/stored_peers.c tests/unit/stored_peers.h
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(STORE_FIXTURE)
 tests_unit_test_store_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_store_block_SOURCES = tests/unit/test_store_block.c \
+	$(STORE_FIXTURE)
+tests_unit_test_store_block_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_block_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_store_audit_SOURCES = tests/unit/test_store_audit.c \
 	$(STORE_FIXTURE)
 tests_unit_test_store_audit_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
@@ -58,6 +69,10 @@ tests_unit_test_stored_ask_SOURCES = tests/unit/test_stored_ask.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_ask_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 tests_unit_test_stored_ask_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stored_audit_SOURCES = tests/unit/test_stored_audit.c \
+	$(STORED_PEERS)
+tests_unit_test_stored_audit_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
+tests_unit_test_stored_audit_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_stored_full_SOURCES = tests/unit/test_stored_full.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_full_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
@@ -76,4 +91,4 @@ pkglibexec_PROGRAMS += coven-stored/coven-stored
 coven_stored_coven_stored_SOURCES = coven-stored/main.c
 coven_stored_coven_stored_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 coven_stored_coven_stored_LDADD = libstored.a $(SANDBOX_LIBS) $(COMMON_LIBS) \
-	$(SQLITE_LIBS)
+	$(SODIUM_LIBS) $(SQLITE_LIBS)

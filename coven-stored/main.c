@@ -19,6 +19,7 @@ main(int argc, char **argv)
 	log_init(NULL, LOG_LEVEL_INFO);
 	role_options(argc, argv);
 	(void)umask(077);
+	sign_init();
 	loop = loop_new();
 	/*
 	 * Confined first: the file's bytes are parsed after, not before.  The

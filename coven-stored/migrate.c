@@ -5,10 +5,11 @@
 #include "coven-stored/migrate.h"
 
 /*
- * Why events is a rowid table with an index, not one clustered by session:
- * appends go to one place, and payloads of tens of kilobytes stay in a table
- * leaf's overflow chain.  Measured with 120-byte and 48-KiB payloads, writing
- * and paging differ by less than the noise between the two.
+ * Why events lie in blocks and not in a row each: a page of a thousand small
+ * events is then a dozen rows, where a thousand steps of a statement cost more
+ * than sending them does; and what is large lies in a segment, where it is
+ * written once and not twice (ADR 0008).  data comes last in its row, so
+ * that walking by the other columns leaves it alone.
  *
  * What changes with every batch (last_n) is in runs, apart from sessions,
  * whose title may be megabytes.
@@ -52,15 +53,31 @@ static const char schema_1[] =
     " held_ns INTEGER"
     ") STRICT;"
 
-    "CREATE TABLE events ("
-    " seq INTEGER PRIMARY KEY,"
+    "CREATE TABLE blocks ("
     " session INTEGER NOT NULL REFERENCES sessions (key)"
     "  ON DELETE CASCADE,"
-    " kind INTEGER NOT NULL,"
-    " payload TEXT NOT NULL,"
-    " created_ns INTEGER NOT NULL"
-    ") STRICT;"
-    "CREATE INDEX events_by_session ON events (session, seq);"
+    " first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL CHECK (last >= first),"
+    " oldest_ns INTEGER NOT NULL,"
+    " newest_ns INTEGER NOT NULL,"
+    " count INTEGER NOT NULL CHECK (count > 0),"
+    " segment INTEGER,"
+    " at INTEGER,"
+    " size INTEGER,"
+    " data BLOB CHECK ((data IS NULL) = (segment IS NOT NULL)),"
+    " PRIMARY KEY (session, first)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX blocks_by_age ON blocks (oldest_ns);"
+    "CREATE INDEX blocks_by_place ON blocks (segment, at, size)"
+    " WHERE segment IS NOT NULL;"
+    /* What no block names any more, until its space is given back. */
+    "CREATE TABLE dead (segment INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " size INTEGER NOT NULL, PRIMARY KEY (segment, at))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER blocks_die AFTER DELETE ON blocks"
+    " WHEN old.segment IS NOT NULL BEGIN"
+    " INSERT INTO dead (segment, at, size)"
+    "  VALUES (old.segment, old.at, old.size); END;"
 
     "CREATE TABLE audit ("
     " n INTEGER PRIMARY KEY AUTOINCREMENT,"

@@ -385,6 +385,7 @@ chan_handler *const stored_control[MSG__COUNT] = {
 	[MSG_PEER] = on_peer,
 	[MSG_SERVE] = on_serve,
 	[MSG_SHUTDOWN] = on_shutdown,
+	[MSG_AUDIT_KEY] = on_audit_key,
 	[MSG_AUDIT_NOTE] = on_audit_note,
 	[MSG_RUN_PREPARED] = on_run_prepared,
 	[MSG_RUN_STARTED] = on_run_started,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/plain.h"
 #include "common/utf8.h"
 #include "coven-stored/on_runner.h"
 #include "coven-stored/stored.h"
@@ -14,15 +15,9 @@
 bool
 payload_is_sound(const char *p, size_t n)
 {
-	size_t i;
-
-	if (n < 2 || p[0] != '{' || p[n - 1] != '}' || !utf8_valid(p, n))
-		return false;
 	/* JSON has no raw control characters, and text no NUL. */
-	for (i = 0; i < n; i++)
-		if ((unsigned char)p[i] < 0x20)
-			return false;
-	return true;
+	return n >= 2 && p[0] == '{' && p[n - 1] == '}' &&
+	    !has_control(p, n) && utf8_valid(p, n);
 }
 
 /* The runner's clock is ours; a lie about it may not reach into tomorrow. */

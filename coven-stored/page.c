@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "common/plain.h"
 #include "coven-stored/page.h"
 
 /* Names, quotes, commas and short values of one object, rounded up. */
@@ -15,7 +16,8 @@ json_escaped_len(const char *s, size_t n)
 {
 	size_t i, sum = n;
 
-	for (i = 0; i < n; i++) {
+	for (i = plain_run(s, n); i < n; i += 1 + plain_run(s + i + 1,
+	    n - i - 1)) {
 		unsigned char c = (unsigned char)s[i];
 
 		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)

@@ -325,6 +325,17 @@ db_text(const struct db_row *row, int column, size_t *len)
 }
 
 const void *
+db_bytes(const struct db_row *row, int column, size_t *len)
+{
+	const void *p = sqlite3_column_blob(row_stmt(row), column);
+
+	*len = (size_t)sqlite3_column_bytes(row_stmt(row), column);
+	if (p == NULL && *len != 0)
+		fatal("store: out of memory");
+	return p;
+}
+
+const void *
 db_blob(const struct db_row *row, int column, size_t len)
 {
 	const void *p = sqlite3_column_blob(row_stmt(row), column);

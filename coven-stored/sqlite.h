@@ -54,6 +54,8 @@ int	 db_query(struct db *db, enum db_sql which, db_row_cb *cb, void *ctx,
 int64_t		 db_int(const struct db_row *, int column);
 /* "" for null.  len may be NULL. */
 const char	*db_text(const struct db_row *, int column, size_t *len);
+/* NULL and 0 for null. */
+const void	*db_bytes(const struct db_row *, int column, size_t *len);
 /* NULL for null, and for what is not exactly that long. */
 const void	*db_blob(const struct db_row *, int column, size_t len);
 int		 db_is_null(const struct db_row *, int column);

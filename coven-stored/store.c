@@ -124,13 +124,15 @@ store_open(struct store **out, char *why, size_t whylen)
 	struct store *s = mem_zalloc(1, sizeof(*s));
 	int r;
 
+	tails_init(&s->tails);
+	segments_init(&s->segments, &(struct place){ 0 });
 	r = db_open(STORE_FILE, &s->db, why, whylen);
 	if (r == 0)
 		r = migrate(s->db, why, whylen);
 	if (r == 0)
 		r = db_prepare(s->db, why, whylen);
 	if (r == 0 && ((r = load_salt(s)) < 0 || (r = load_seq(s)) < 0 ||
-	    (r = store_audit_open(s)) < 0))
+	    (r = store_audit_open(s)) < 0 || (r = blocks_open(s)) < 0))
 		(void)snprintf(why, whylen, "meta: %s", strerror(-r));
 	if (r < 0) {
 		store_close(s);
@@ -145,6 +147,9 @@ store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
+	tails_fini(&s->tails);
+	segments_fini(&s->segments);
+	buf_fini(&s->scratch);
 	db_close(s->db);
 	free(s);
 }
@@ -158,25 +163,29 @@ store_begin(struct store *s)
 int
 store_commit(struct store *s)
 {
-	int r;
+	int r = blocks_before_commit(s);
 
+	if (r < 0)
+		return r;
 	if (s->seq != s->durable_seq) {
 		r = db_run(s->db, SQL_META_SET, "si", "seq", (int64_t)s->seq);
 		if (r < 0)
 			return r;
 	}
 	r = db_run(s->db, SQL_COMMIT, "");
-	if (r == 0) {
-		s->durable_seq = s->seq;
-		s->durable_chain = s->chain;
-	}
-	return r;
+	if (r < 0)
+		return r;
+	s->durable_seq = s->seq;
+	s->durable_chain = s->chain;
+	blocks_after_commit(s);
+	return 0;
 }
 
 void
 store_rollback(struct store *s)
 {
 	db_rollback(s->db);
+	blocks_rolled_back(s);
 	s->seq = s->durable_seq;
 	s->chain = s->durable_chain;
 }

@@ -33,89 +33,15 @@ store_set_last_n(struct store *s, int64_t key, uint64_t n)
 int
 store_add_event(struct store *s, int64_t key, const struct store_event *e)
 {
+	struct store_event numbered = *e;
 	int r;
 
 	if (s->seq >= SEQ_MAX)
 		return -EOVERFLOW;
-	r = db_run(s->db, SQL_EVENT_ADD, "iiiti", (int64_t)(s->seq + 1), key,
-	    (int64_t)e->kind, e->payload, e->len, (int64_t)e->time_ns);
+	numbered.seq = s->seq + 1;
+	r = blocks_add(s, key, &numbered);
 	if (r == 0)
 		s->seq++;
-	return r;
-}
-
-struct event_walk {
-	store_event_cb	*cb;
-	void		*ctx;
-};
-
-static int
-on_event(void *ctx, const struct db_row *row)
-{
-	struct event_walk *w = ctx;
-	struct store_event e = {
-		.seq = (uint64_t)db_int(row, 0),
-		.time_ns = (uint64_t)db_int(row, 3),
-	};
-	int64_t kind = db_int(row, 1);
-
-	if (kind < 0 || kind >= EVENT_KIND__COUNT)
-		return -EUCLEAN;
-	e.kind = (enum event_kind)kind;
-	e.payload = db_text(row, 2, &e.len);
-	return w->cb(w->ctx, &e);
-}
-
-int
-store_events(struct store *s, int64_t key, uint64_t after, uint32_t limit,
-    store_event_cb *cb, void *ctx)
-{
-	struct event_walk w = { .cb = cb, .ctx = ctx };
-
-	if (after > SEQ_MAX)
-		after = SEQ_MAX;
-	return db_query(s->db, SQL_EVENT_PAGE, on_event, &w, "iii", key,
-	    (int64_t)after, limit != 0 ? (int64_t)limit : (int64_t)-1);
-}
-
-static int
-on_one(void *ctx, const struct db_row *row)
-{
-	uint64_t *n = ctx;
-
-	*n = (uint64_t)db_int(row, 0);
-	return 1;
-}
-
-int
-store_last_event(struct store *s, int64_t key, uint64_t *seq)
-{
-	*seq = 0;
-	return db_query(s->db, SQL_EVENT_LAST_OF, on_one, seq, "i", key);
-}
-
-int
-store_oldest_event(struct store *s, uint64_t *time_ns)
-{
-	*time_ns = 0;
-	return db_query(s->db, SQL_EVENT_OLDEST, on_one, time_ns, "");
-}
-
-int
-store_drop_events(struct store *s, int64_t key)
-{
-	return db_run(s->db, SQL_EVENT_DROP, "i", key);
-}
-
-int
-store_prune_events(struct store *s, uint64_t before_ns, uint32_t max,
-    uint32_t *dropped)
-{
-	int r = db_run(s->db, SQL_EVENT_PRUNE, "ii", (int64_t)before_ns,
-	    (int64_t)max);
-
-	if (r == 0)
-		*dropped = (uint32_t)db_changes(s->db);
 	return r;
 }
 

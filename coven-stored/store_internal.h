@@ -1,12 +1,16 @@
 /*
- * What store.c and store_event.c share.
+ * What store.c and the store_*.c beside it share.
  */
 #ifndef COVEN_STORED_STORE_INTERNAL_H
 #define COVEN_STORED_STORE_INTERNAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/audit.h"
+#include "common/limits.h"
+#include "coven-stored/segment.h"
+#include "coven-stored/tail.h"
 
 struct db;
 
@@ -25,11 +29,30 @@ struct store {
 	uint64_t	 salt[2];	/* keys the event ids */
 	uint64_t	 seq;		/* last number given out */
 	uint64_t	 durable_seq;	/* the same, as committed */
+	struct tails	 tails;
+	struct segments	 segments;
+	struct buf	 scratch;	/* a block that is being read */
+	bool		 dead_due;	/* places may wait to be given back */
+	unsigned	 nfreed;	/* given back; their rows are there */
+	struct place	 freed[LIMIT_STORE_FREED];
 	uint8_t		 chain_id[AUDIT_CHAIN_LEN];
 	struct chain	 chain, durable_chain;
 };
 
 /* Once, when the file is open and its statements are prepared. */
 int	store_audit_open(struct store *);
+
+/* store_block.c: where events lie, behind store_event.c. */
+
+/* Find the end of the segments.  0 or -errno. */
+int	 blocks_open(struct store *);
+/* Add an event that has its number. */
+int	 blocks_add(struct store *, int64_t key, const struct store_event *);
+/* Write what the transaction has added; before it commits, and before its
+ * own reads. */
+int	 blocks_flush(struct store *);
+int	 blocks_before_commit(struct store *);
+void	 blocks_after_commit(struct store *);
+void	 blocks_rolled_back(struct store *);
 
 #endif

@@ -40,11 +40,10 @@ stored_reply(struct stored *s, struct asked *asked, enum store_code code,
 		send_reply(s, asked, &m, -1);
 }
 
-void
-stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
-    const struct buf *rows, uint32_t count, bool more)
+static void
+send_rows(struct stored *s, struct asked *asked, struct msg_reply *m,
+    const struct buf *rows)
 {
-	struct msg_reply m = { .code = code, .rows = count, .more = more };
 	autoclose int fd = -1;
 
 	if (!asked->pending)
@@ -55,7 +54,26 @@ stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
 		stored_reply(s, asked, STORE_ERROR, "no memory for the answer");
 		return;
 	}
-	send_reply(s, asked, &m, fd);
+	send_reply(s, asked, m, fd);
+}
+
+void
+stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
+    const struct buf *rows, uint32_t count, bool more)
+{
+	struct msg_reply m = { .code = code, .rows = count, .more = more };
+
+	send_rows(s, asked, &m, rows);
+}
+
+void
+stored_reply_page(struct stored *s, struct asked *asked,
+    const struct page *page, const char *status)
+{
+	struct msg_reply m = { .code = STORE_OK, .rows = page->rows,
+	    .more = page->more, .text = status };
+
+	send_rows(s, asked, &m, &page->out);
 }
 
 void
@@ -139,6 +157,7 @@ on_batch(void *ctx)
 		again = writer_run(s);
 		again |= asks_run(s);
 	} while (again);
+	heads_look(s);
 	if (chan_is_open(&s->apid) && chan_queued(&s->apid) == 0)
 		chan_resume(&s->apid);
 	stored_stop_if_done(s);
@@ -147,8 +166,10 @@ on_batch(void *ctx)
 void
 stored_stop_if_done(struct stored *s)
 {
-	if (s->stopping && s->nruns == 0 && writer_idle(s))
-		loop_quit(s->loop, 0);
+	if (!s->stopping || s->nruns != 0 || !writer_idle(s))
+		return;
+	heads_last(s);
+	loop_quit(s->loop, 0);
 }
 
 /* What has not settled by now is found by the next start's recovery. */
@@ -158,6 +179,7 @@ on_stop_timeout(struct timer *t)
 	struct stored *s = t->ctx;
 
 	log_warn("stop: %zu sessions have not settled", s->nruns);
+	heads_last(s);
 	loop_quit(s->loop, 0);
 }
 
@@ -197,6 +219,7 @@ stored_fini(struct stored *s)
 	timer_stop(s->loop, &s->writer.retry);
 	timer_stop(s->loop, &s->upkeep.timer);
 	timer_stop(s->loop, &s->stop_timer);
+	heads_fini(s);
 	loop_on_batch(s->loop, NULL, NULL);
 	reserve_close(&s->writer.reserve);
 	store_close(s->store);

@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "coven-stored/heads.h"
 #include "coven-stored/reserve.h"
 #include "coven-stored/store.h"
 
@@ -27,6 +28,7 @@ struct stored;
 struct run;
 struct job;
 struct ask;
+struct page;
 
 /* A request of apid that has not been answered.  Cleared when apid goes. */
 struct asked {
@@ -227,6 +229,7 @@ void	notef(struct stored *, enum audit_verb, const char *id,
 int	note_apply(struct stored *, struct job *);
 void	note_done(struct stored *, struct job *);
 chan_handler	on_audit_note;		/* from the monitor and from apid */
+chan_handler	on_audit_key;		/* heads.c */
 
 /* --- pairings.c: JOB_PAIR and its kin --- */
 
@@ -298,6 +301,9 @@ void	stored_reply(struct stored *, struct asked *, enum store_code,
 void	stored_reply_rows(struct stored *s, struct asked *asked,
 	    enum store_code code, const struct buf *rows, uint32_t count,
 	    bool more);
+/* A page, and the status of a session whose last event it holds, or "". */
+void	stored_reply_page(struct stored *, struct asked *, const struct page *,
+	    const char *status);
 /* With one session as it is on record now. */
 void	stored_reply_session(struct stored *, struct asked *, enum store_code,
 	    const char *id);
@@ -319,6 +325,7 @@ struct stored {
 	uint64_t		 serial;	/* for inputs and waits */
 	uint32_t		 pair_max_days;
 	unsigned		 nunpairs;	/* queued */
+	struct heads		 heads;
 	unsigned		 nnotes;	/* queued */
 	uint64_t		 notes_lost;
 	int64_t			 notes_window_ns;	/* of apid's */

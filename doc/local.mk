@@ -6,6 +6,7 @@ dist_man_MANS += \
 	doc/coven-runner.8 \
 	doc/coven-stored.8 \
 	doc/coven.toml.5
+dist_doc_DATA = doc/openapi.yaml
 EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/SECURITY.md \
 	doc/adr/0001-llhttp-and-a-head-scanner.md \
@@ -14,4 +15,5 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0004-event-ids-carry-their-number.md \
 	doc/adr/0005-becoming-the-payload-to-make-its-namespace.md \
 	doc/adr/0006-who-lives-inside-a-session.md \
+	doc/adr/0008-events-in-blocks-and-segments.md \
 	packaging/systemd/coven.service packaging/systemd/coven@.service

@@ -324,8 +324,9 @@ take_cgroup(const char *path, const struct stat *st, int type,
  * and a lock file must stay where it is: removing one lets two holders in.
  * All else must go.
  */
-static const char *const kept[] = { "store", "state", "daemon.log",
-    "daemon.log.1", "daemon.lock", "daemon-serve.lock", "state.lock" };
+static const char *const kept[] = { "store", "state", "keys",
+    "audit.heads", "audit.key", "audit.pub", "daemon.log", "daemon.log.1",
+    "daemon.lock", "daemon-serve.lock", "state.lock" };
 
 static int
 take_file(const char *path, const struct stat *st, int type, struct FTW *ftw)

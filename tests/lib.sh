@@ -151,6 +151,9 @@ world() {
 	mkdir -p "$PROJECT"
 	chmod 755 "$W"
 	MONITOR_ENV=()
+	[ -z "${IT_REPLIES-}" ] || [ -e "$IT_REPLIES/$SCRIPT" ] || {
+		: >"$IT_REPLIES/$SCRIPT" && chmod 666 "$IT_REPLIES/$SCRIPT"
+	}
 	world_owner
 	[ "$OWNER" = "$(id -u)" ] || chown -R "$OWNER:$OWNER" "$W"
 	OWNER_ENV=(env -i "PATH=$SUITE/bin:/usr/local/bin:/usr/bin:/bin"
@@ -323,9 +326,11 @@ http() {
 	    raw -h
 }
 
-# raw [OPTION ...]: the bytes of standard input, exactly.  As http.
+# raw [OPTION ...]: the bytes of standard input, exactly.  As http.  What was
+# said is kept for tests/openapi.py.
 raw() {
-	as_owner "$TOOLS/rawhttp" "$@" "$SOCK" >"$W/reply" 2>"$W/raw.err"
+	as_owner "$TOOLS/rawhttp" ${IT_REPLIES:+-w "$IT_REPLIES/$SCRIPT"} \
+	    "$@" "$SOCK" >"$W/reply" 2>"$W/raw.err"
 	RAW_STATUS=$?
 	STATUS=$(sed -n '1s/^HTTP\/1\.1 \([0-9]*\).*/\1/p;1q' "$W/reply")
 	sed '1,/^\r*$/d' "$W/reply" >"$W/body"

@@ -8,7 +8,7 @@ TREE=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 cd "$TREE" || exit 1
 BUILD=${2-}
 LINTS=(shellcheck mandoc cppcheck clang-tidy references golden-protocol
-    distribution)
+    openapi distribution)
 
 need() {
 	command -v "$1" >/dev/null || {
@@ -115,6 +115,11 @@ dump_help() {
 
 lint_golden-protocol() {
 	golden doc/PROTOCOL.md dump_protocol
+}
+
+# doc/openapi.yaml, by its standard's rules and against the sources.
+lint_openapi() {
+	/usr/bin/python3 tests/openapi.py lint "$TREE"
 }
 
 dump_limits() {

@@ -72,7 +72,8 @@ check-valgrind:
 # make check, which must pass in any build folder without root.
 EXTRA_DIST += tests/lib.sh tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/output.py $(it_tests) tests/fake_harness \
+	tests/it/run tests/it/output.py tests/it/sse.py $(it_tests) \
+	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/bench/bench.sh tests/agents/agents.sh \
 	tests/agents/model_endpoint.py
 it_tests = \
@@ -89,8 +90,9 @@ it_tests = \
 	tests/it/harness_state.sh \
 	tests/it/home_refusals.sh \
 	tests/it/kill_tree.sh \
-	tests/it/records.sh \
+	tests/it/openapi_replies.sh \
 	tests/it/panic.sh \
+	tests/it/records.sh \
 	tests/it/recovery.sh \
 	tests/it/roles_confined.sh \
 	tests/it/sandbox_ordinary_owner.sh \
@@ -102,6 +104,7 @@ it_tests = \
 	tests/it/socket_identity.sh \
 	tests/it/stalled_clients.sh \
 	tests/it/stop_is_clean.sh \
+	tests/it/stream.sh \
 	tests/it/two_homes.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh

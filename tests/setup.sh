@@ -4,9 +4,10 @@
 # The packages that a build needs, and what the tests need beside them.
 BUILD_PACKAGES="build-essential autoconf automake libtool pkg-config \
 libseccomp-dev libcap-ng-dev libbsd-dev libmd-dev libjson-c-dev \
-libsqlite3-dev libtomlplusplus-dev libcmocka-dev libsmartcols-dev"
+libsqlite3-dev libsodium-dev libtomlplusplus-dev libcmocka-dev \
+libsmartcols-dev"
 TEST_PACKAGES="bubblewrap shellcheck valgrind cppcheck clang-tidy mandoc \
-util-linux procps python3 binutils"
+util-linux procps python3 python3-jsonschema python3-yaml binutils"
 # The first of these that the release has.
 LLHTTP_CHOICE="libllhttp-dev node-llhttp"
 HS_CHOICE="libvectorscan-dev libhyperscan-dev"

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/audit.h"
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/memfd.h"
@@ -428,6 +429,30 @@ break_out(struct evil *e)
 	log_error("evil apid: %s RETURNED", forbidden[i].name);
 }
 
+/* What it may say of what clients do, true or not, as fast as it can. */
+static void
+notes(struct evil *e)
+{
+	struct msg_audit_note m = { .verb = AUDIT_REFUSAL,
+	    .actor = "uid 0 pid 1\x1b[2J", .detail = "a\nb\xff", .time_ns = 1 };
+	unsigned i, n = evil_once_in(e, 4) ? 2000 : 1;
+
+	for (i = 0; i < n; i++) {
+		if (evil_once_in(e, 2))
+			m.verb = AUDIT_AUTH_FAIL;
+		evil_send(e, TO_STORED, MSG_AUDIT_NOTE, &m);
+	}
+}
+
+static void
+note_of_others(struct evil *e)
+{
+	struct msg_audit_note m = { .verb = evil_once_in(e, 2) ?
+	    (uint32_t)AUDIT_START : evil_random(e), .detail = "" };
+
+	evil_send(e, TO_STORED, MSG_AUDIT_NOTE, &m);
+}
+
 static const struct evil_act acts[] = {
 	{ "launch_refused", launch_refused, 6, true },
 	{ "break_out", break_out, 2, false },
@@ -441,6 +466,8 @@ static const struct evil_act acts[] = {
 	{ "external", external, 4, true },
 	{ "put_away", put_away, 3, true },
 	{ "signal_one", signal_one, 3, true },
+	{ "notes", notes, 2, true },
+	{ "note_of_others", note_of_others, 1, false },
 	{ "who", who, 2, true },
 	{ "stop_another", stop_another, 1, false },
 	{ "accept_and_mute", accept_and_mute, 3, true },

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/audit.h"
 #include "common/clock.h"
 #include "common/digest.h"
 #include "tests/evil/evil.h"
@@ -430,6 +431,44 @@ feed(struct evil *e)
 	evil_send_fd(e, TO_RUNNER, MSG_RUN_INPUT, &m, fd);
 }
 
+/* Of a chain that nobody keeps, signed by nobody, backwards, in a flood. */
+static void
+heads(struct evil *e)
+{
+	uint8_t noise[AUDIT_SIGNATURE_LEN];
+	struct msg_audit_head m = {
+		.chain = { noise, AUDIT_CHAIN_LEN },
+		.digest = { noise, DIGEST_LEN },
+		.signature = { noise, sizeof(noise) },
+	};
+	unsigned i, n = evil_once_in(e, 4) ? 500 : 1;
+
+	for (i = 0; i < n; i++) {
+		memset(noise, (int)evil_pick(e, 256), sizeof(noise));
+		m.count = 1 + evil_pick(e, 1000);
+		m.time_ns = evil_random(e);
+		evil_send(e, TO_MONITOR, MSG_AUDIT_HEAD, &m);
+	}
+}
+
+static void
+head_of_nothing(struct evil *e)
+{
+	struct msg_audit_head m = { .count = evil_pick(e, 2) };
+
+	evil_send(e, TO_MONITOR, MSG_AUDIT_HEAD, &m);
+}
+
+/* The one that verify knows is there already. */
+static void
+another_key(struct evil *e)
+{
+	uint8_t key[AUDIT_PUBLIC_LEN] = { (uint8_t)evil_pick(e, 256) };
+	struct msg_audit_public m = { .key = { key, sizeof(key) } };
+
+	evil_send(e, TO_MONITOR, MSG_AUDIT_PUBLIC, &m);
+}
+
 static const struct evil_act acts[] = {
 	{ "order_refused", order_refused, 2, true },
 	{ "run_again", run_again, 1, false },
@@ -451,6 +490,9 @@ static const struct evil_act acts[] = {
 	{ "reply", reply, 6, true },
 	{ "kill_own", kill_own, 3, true },
 	{ "signal_own", signal_own, 3, true },
+	{ "heads", heads, 2, true },
+	{ "head_of_nothing", head_of_nothing, 1, false },
+	{ "another_key", another_key, 1, true },
 	{ "resume", resume, 3, true },
 	{ "ack", ack, 3, true },
 	{ "feed", feed, 3, true },
@@ -492,6 +534,7 @@ static chan_handler *const apid_handlers[MSG__COUNT] = {
 	[MSG_SIGNAL] = on_request,
 	[MSG_EVENTS] = on_request,
 	[MSG_CANCEL] = on_request,
+	[MSG_AUDIT_NOTE] = evil_hear,
 };
 
 /* Unless an act has said otherwise: so that sessions end. */
@@ -594,6 +637,8 @@ static chan_handler *const control_handlers[MSG__COUNT] = {
 	[MSG_RUN_STARTED] = evil_hear,
 	[MSG_RUN_FAILED] = evil_hear,
 	[MSG_RUN_GONE] = on_gone,
+	[MSG_AUDIT_KEY] = evil_hear,
+	[MSG_AUDIT_NOTE] = evil_hear,
 };
 
 int

@@ -116,7 +116,21 @@ in_time() {
 	! grep "not everything ended" "$W/monitor.log"
 }
 
+# Whatever stored says, the file holds heads and nothing else, and the key
+# that its owner was shown first.
+heads_are_lines() {
+	! grep -vE '^coven-audit-1 [0-9a-f]{32} [1-9][0-9]* [0-9a-f]{64} '\
+'[0-9T:.Z-]{30} [0-9a-f]{128}$' "$COVEN_HOME/audit.heads"
+}
+
+same_key() {
+	[ -s "$W/audit.pub" ] || return 0
+	cmp "$W/audit.pub" "$COVEN_HOME/keys/audit.pub"
+}
+
 check_end() {
+	t "$1: the heads of the audit are heads" heads_are_lines
+	t "$1: the public key is the first one's" same_key
 	monitor_lives "$1" || return
 	monitor_stop
 	is "$1: and stops" "$MONITOR_STATUS" 0
@@ -132,6 +146,7 @@ begin() {
 	give_owner "$PROJECT/ran"
 	evil_are
 	need_monitor
+	cp "$COVEN_HOME/keys/audit.pub" "$W/audit.pub" 2>/dev/null
 	keep_start || tap_not_ok "a session starts ($MODE)" "$W/reply"
 }
 

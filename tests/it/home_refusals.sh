@@ -134,6 +134,53 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$COVEN_HOME/coven.sock"
 	refused "coven.sock is somebody else's" "own|another user"
 fi
 
+# The key of the audit's heads, and the heads, as a first start left them.
+KEYS=$COVEN_HOME/keys
+with_keys() {
+	fresh
+	monitor_start >/dev/null && monitor_stop
+}
+
+with_keys
+is "the key of the audit is 0400 in a 0700 folder" \
+    "$(stat -c '%a %s %u' "$KEYS" "$KEYS/audit.key" | cut -d ' ' -f 1,3 |
+    tr '\n' ' ')" "700 $OWNER 400 $OWNER "
+is "and has no other name" "$(stat -c '%h %s' "$KEYS/audit.key")" "1 32"
+chmod 710 "$KEYS"
+refused "keys/ has group bits" 'keys: it has group'
+chmod 700 "$KEYS"
+chmod 440 "$KEYS/audit.key"
+refused "the key has group bits" 'audit.key: it has group'
+chmod 400 "$KEYS/audit.key"
+mv "$KEYS/audit.key" "$KEYS/real"
+as_owner ln -s real "$KEYS/audit.key"
+refused "the key is a link" 'audit.key: it is a link'
+rm "$KEYS/audit.key"
+as_owner mkfifo -m 600 "$KEYS/audit.key"
+refused "the key is a FIFO" 'audit.key: it is not a regular'
+rm "$KEYS/audit.key"
+owner_file "$KEYS/audit.key" short
+refused "the key is short" 'length of a key'
+rm "$KEYS/audit.key"
+ln "$KEYS/real" "$KEYS/audit.key"
+refused "the key has a second name" 'audit.key: it has a second'
+rm "$KEYS/real"
+rm -rf "$KEYS"
+owner_file "$KEYS" text
+refused "keys is a file" 'keys: it is not a folder'
+with_keys
+mv "$COVEN_HOME/audit.heads" "$COVEN_HOME/heads"
+as_owner ln -s heads "$COVEN_HOME/audit.heads"
+refused "audit.heads is a link" 'audit.heads: it is a link'
+with_keys
+chmod 640 "$COVEN_HOME/audit.heads"
+refused "audit.heads has group bits" 'audit.heads: it has group'
+if [ "$(id -u)" -eq 0 ]; then
+	with_keys
+	chown 54321 "$KEYS/audit.key"
+	refused "the key is somebody else's" 'audit.key: .*(permission|own)'
+fi
+
 # A socket that nobody serves any more is replaced.
 fresh
 as_owner "$PYTHON" -c 'import socket, sys

@@ -3,7 +3,7 @@
  * the exact bytes that come back.  Nothing is added, so a test decides about
  * every byte.
  *
- *	rawhttp [-h] [-t ms] [-r bytes/s] SOCKET	one request
+ *	rawhttp [-h] [-t ms] [-r bytes/s] [-w FILE] SOCKET	one request
  *	rawhttp -p SOCKET				who listens: "pid uid"
  *	rawhttp -n N [-t ms] SOCKET			hold N connections
  *
@@ -12,11 +12,18 @@
  * open until -t has passed or it is told to stop; it prints how many of them
  * the server had closed by then.
  *
+ * -w appends what was sent and what came back to a file that is there, for
+ * tests/openapi.py: a line "EXCHANGE sent received cut", their bytes, a line's
+ * end.  cut is 1 and both are empty where they are too long to be kept.
+ *
  * Exit: 0 the server closed the connection, 1 it did not within -t, 2 usage,
  * 3 no connection.
  */
+#include <sys/file.h>
+
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,10 +34,16 @@
 
 #include "tests/net.h"
 
-static struct {
+#define KEEP_ONE	((size_t)8 << 20)	/* bytes of one exchange */
+#define KEEP_ALL	((off_t)48 << 20)	/* of a file */
+
+struct bytes {
 	char		*bytes;
-	size_t		 len;
-} request;
+	size_t		 len, cap;
+};
+
+static struct bytes request, reply;
+static const char *record_path;
 
 static volatile sig_atomic_t told;
 
@@ -42,25 +55,62 @@ on_signal(int signo)
 }
 
 static void
+grow(struct bytes *b, size_t n)
+{
+	if (b->cap - b->len >= n)
+		return;
+	b->cap = b->cap * 2 + n;
+	b->bytes = realloc(b->bytes, b->cap);
+	if (b->bytes == NULL)
+		err(2, "realloc");
+}
+
+static void
 read_request(void)
 {
-	size_t cap = 0;
 	ssize_t n;
 
 	for (;;) {
-		if (request.len == cap) {
-			cap = cap == 0 ? 65536 : cap * 2;
-			request.bytes = realloc(request.bytes, cap);
-			if (request.bytes == NULL)
-				err(2, "realloc");
-		}
-		n = read(0, request.bytes + request.len, cap - request.len);
+		grow(&request, 65536);
+		n = read(0, request.bytes + request.len, 65536);
 		if (n == -1)
 			err(2, "standard input");
 		if (n == 0)
 			return;
 		request.len += (size_t)n;
 	}
+}
+
+static void
+keep(const char *p, size_t n)
+{
+	if (record_path == NULL || reply.len > KEEP_ONE)
+		return;
+	grow(&reply, n);
+	memcpy(reply.bytes + reply.len, p, n);
+	reply.len += n;
+}
+
+/* Several of us append to one file: one at a time. */
+static void
+record(void)
+{
+	int fd = open(record_path, O_WRONLY | O_APPEND | O_CLOEXEC), cut;
+	FILE *f;
+
+	if (fd == -1 || flock(fd, LOCK_EX) == -1 ||
+	    (f = fdopen(fd, "a")) == NULL)
+		err(2, "%s", record_path);
+	cut = request.len + reply.len > KEEP_ONE ||
+	    lseek(fd, 0, SEEK_END) > KEEP_ALL;
+	if (cut)
+		request.len = reply.len = 0;
+	fprintf(f, "EXCHANGE %zu %zu %d\n", request.len, reply.len, cut);
+	fwrite(request.bytes, 1, request.len, f);
+	fwrite(reply.bytes, 1, reply.len, f);
+	fputc('\n', f);
+	if (fclose(f) == EOF)
+		err(2, "%s", record_path);
 }
 
 /* 1 printed something, 0 end of the reply, -1 nothing to read now. */
@@ -72,8 +122,11 @@ print_reply(int fd)
 
 	if (n == -1)
 		return (errno == EAGAIN || errno == EINTR ? -1 : 0);
-	if (n > 0)
+	if (n > 0) {
+		keep(buf, (size_t)n);
 		fwrite(buf, 1, (size_t)n, stdout);
+		fflush(stdout);
+	}
 	return (n > 0);
 }
 
@@ -147,10 +200,10 @@ hold(const char *path, int count, int64_t timeout_ms)
 	while (!told && net_now_ms() < end)
 		poll(NULL, 0, 20);
 	for (i = 0; i < count; i++) {
-		char c;
+		char buf[65536];
 		ssize_t n;
 
-		while ((n = recv(fds[i], &c, 1, MSG_DONTWAIT)) > 0)
+		while ((n = recv(fds[i], buf, sizeof(buf), MSG_DONTWAIT)) > 0)
 			continue;
 		closed += n == 0;
 	}
@@ -176,11 +229,11 @@ print_peer(const char *path)
 int
 main(int argc, char **argv)
 {
-	int c, half_close = 0, peer = 0, count = 0, fd;
+	int c, half_close = 0, peer = 0, count = 0, fd, status;
 	int64_t timeout_ms = 10000;
 	long rate = 0;
 
-	while ((c = getopt(argc, argv, "hpn:r:t:")) != -1) {
+	while ((c = getopt(argc, argv, "hpn:r:t:w:")) != -1) {
 		switch (c) {
 		case 'h':
 			half_close = 1;
@@ -197,13 +250,16 @@ main(int argc, char **argv)
 		case 't':
 			timeout_ms = atol(optarg);
 			break;
+		case 'w':
+			record_path = optarg;
+			break;
 		default:
 			return (2);
 		}
 	}
 	if (argc - optind != 1)
 		errx(2, "usage: rawhttp [-hp] [-n count] [-r rate] [-t ms] "
-		    "socket");
+		    "[-w file] socket");
 	if (peer)
 		return (print_peer(argv[optind]));
 	read_request();
@@ -211,5 +267,8 @@ main(int argc, char **argv)
 		return (hold(argv[optind], count, timeout_ms));
 	if ((fd = net_unix_connect(argv[optind], SOCK_STREAM)) == -1)
 		err(3, "%s", argv[optind]);
-	return (exchange(fd, half_close, rate, timeout_ms));
+	status = exchange(fd, half_close, rate, timeout_ms);
+	if (record_path != NULL)
+		record();
+	return (status);
 }

@@ -122,7 +122,8 @@ daemon_stop(struct daemon *d)
 {
 	int status = -1;
 
-	d->sh->shutdown = 1;
+	if (d->sh->shutdown == 0)
+		d->sh->shutdown = 1;
 	assert_int_equal(waitpid(d->apid, &status, 0), d->apid);
 	assert_int_equal(status, 0);
 	assert_int_equal(waitpid(d->store, &status, 0), d->store);

@@ -73,9 +73,11 @@ static int
 exists(const char *id)
 {
 	static const char *const ids[] = { "live", "ended", "ext", "stuck",
-	    "evs", "big", "a/b" };
+	    "evs", "big", "a/b", "grow" };
 	size_t i;
 
+	if (sh->gone && strcmp(id, "grow") == 0)
+		return 0;
 	for (i = 0; i < nitems(ids); i++)
 		if (strcmp(ids[i], id) == 0)
 			return 1;
@@ -299,11 +301,16 @@ on_signal(struct chan *c, const union msg_any *msg, int *fd)
 	return reply_code(c, msg->signal.tag, liveness(msg->signal.id));
 }
 
+/* Questions about "grow" that wait for its next event. */
+static struct msg_events waiting[1024];
+static unsigned nwaiting;
+
 static int
 reply_events(struct chan *c, const struct msg_events *m, unsigned count,
     const char *payload, size_t n)
 {
 	autobuf struct buf b = { .max = 64u << 20 };
+	const char *status = "";
 	struct msg_event_row row = { .id = "e", .kind = "output",
 	    .payload = { payload, n }, .created_at = AT };
 	uint32_t rows = 0, limit = m->limit != 0 ? m->limit : UINT32_MAX;
@@ -314,14 +321,40 @@ reply_events(struct chan *c, const struct msg_events *m, unsigned count,
 			fatal("encode an event");
 		rows++;
 	}
+	if (sh->grown_up && row.seq > count)
+		status = "completed";
 	return reply_rows(c, m->tag, STORE_OK, &b, rows, row.seq <= count,
-	    "");
+	    status);
+}
+
+static const char hi[] = "{\"data\":\"hi\\r\\n\"}";
+
+static int
+grow(struct chan *c, const struct msg_events *m)
+{
+	if (sh->gone)
+		return reply_code(c, m->tag, STORE_NOT_FOUND);
+	if (m->wait_ms == 0 || sh->grown > m->after_seq || sh->grown_up)
+		return reply_events(c, m, sh->grown, hi, sizeof(hi) - 1);
+	if (nwaiting == nitems(waiting))
+		fatal("too many wait");
+	waiting[nwaiting++] = *m;
+	return 0;
+}
+
+static void
+grow_on(void)
+{
+	unsigned i, n = nwaiting;
+
+	nwaiting = 0;
+	for (i = 0; i < n; i++)
+		(void)grow(&stored, &waiting[i]);
 }
 
 static int
 on_events(struct chan *c, const union msg_any *msg, int *fd)
 {
-	static const char hi[] = "{\"data\":\"hi\\r\\n\"}";
 	static char big[60000];
 	const struct msg_events *m = &msg->events;
 
@@ -329,10 +362,13 @@ on_events(struct chan *c, const union msg_any *msg, int *fd)
 	sh->after_seq = (unsigned)m->after_seq;
 	sh->limit = m->limit;
 	sh->wait_ms = m->wait_ms;
+	sh->asks++;
 	if (!exists(m->id))
 		return reply_code(c, m->tag, STORE_NOT_FOUND);
 	if (strcmp(m->id, "evs") == 0)
 		return reply_events(c, m, 5, hi, sizeof(hi) - 1);
+	if (strcmp(m->id, "grow") == 0)
+		return grow(c, m);
 	memset(big, 'x', sizeof(big));
 	if (strcmp(m->id, "big") == 0)
 		return reply_events(c, m, 100, big, sizeof(big));
@@ -344,9 +380,13 @@ on_events(struct chan *c, const union msg_any *msg, int *fd)
 static int
 on_cancel(struct chan *c, const union msg_any *msg, int *fd)
 {
+	unsigned i;
+
 	(void)c;
-	(void)msg;
 	(void)fd;
+	for (i = 0; i < nwaiting; i++)
+		if (waiting[i].tag == msg->cancel.tag)
+			waiting[i] = waiting[--nwaiting];
 	sh->cancels++;
 	return 0;
 }
@@ -554,6 +594,7 @@ give_stored(void)
 	int fds[2];
 
 	chan_close(&stored);
+	nwaiting = 0;
 	if (chan_pair(fds) < 0)
 		fatal("no pair");
 	if (chan_open(&stored, loop, &fds[0], ROLE_STORED, ROLE_APID,
@@ -576,6 +617,8 @@ on_poll(struct timer *t)
 		give_stored();
 		sh->restart = 0;
 	}
+	if (chan_is_open(&stored))
+		grow_on();
 	if (sh->release) {
 		mem_close(&held);
 		sh->release = 0;

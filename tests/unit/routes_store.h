@@ -26,11 +26,15 @@ struct shared {
 	volatile int		rotate_fails;
 	volatile unsigned	overlap_ms;	/* of a rotation */
 	volatile unsigned	sessions;	/* in the list */
+	volatile unsigned	grown;		/* events of "grow" */
+	volatile int		grown_up;	/* it has ended */
+	volatile int		gone;		/* it is deleted */
 	/* what arrived */
 	volatile unsigned	whos, cancels, stops, launches, inputs, lost;
 	volatile unsigned	notes;		/* for the audit */
 	volatile unsigned	uses;		/* of paired tokens */
 	volatile unsigned	stuck;		/* asked for, not answered */
+	volatile unsigned	asks;		/* for events */
 	volatile unsigned	signo;
 	volatile unsigned	transport, stdin_eof, rows, cols;
 	volatile unsigned	args_len, env_len, data_len, eof;
@@ -50,7 +54,7 @@ struct identity_of {
  * Run both stand-ins on the monitor's end of a control channel until told to
  * shut down.  Sessions that exist: "live" runs, "ended" has ended, "ext" is
  * external, "stuck" is never answered, "evs" has 5 events, "big" 100 events
- * of 60,000 bytes.  Never returns.
+ * of 60,000 bytes, "grow" as many as it is told.  Never returns.
  */
 void	store_serve(struct shared *, int control, int listener,
 	    const struct server_conf *, const struct identity_of *)

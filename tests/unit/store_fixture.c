@@ -43,7 +43,8 @@ int
 store_teardown(void **state)
 {
 	static const char *const files[] = { "coven.db", "coven.db-wal",
-	    "coven.db-journal", "reserve" };
+	    "coven.db-journal", "reserve", "segment.00000001",
+	    "segment.00000002" };
 	size_t i;
 
 	(void)state;

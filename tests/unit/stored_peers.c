@@ -248,7 +248,7 @@ int
 world_teardown(void **state)
 {
 	static const char *const files[] = { "coven.db", "coven.db-wal",
-	    "reserve" };
+	    "reserve", "segment.00000001" };
 	size_t i;
 
 	(void)state;

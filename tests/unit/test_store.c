@@ -271,7 +271,7 @@ numbers_are_never_given_out_again(void **state)
 	add_event(key, "{}");
 	assert_int_equal(store_events(st, key, 0, 0, last_seq, &before), 0);
 	store_close(st);
-	assert_int_equal(sql_run("DELETE FROM events"), SQLITE_OK);
+	assert_int_equal(sql_run("DELETE FROM blocks"), SQLITE_OK);
 	open_store();
 	add_event(key, "{}");
 	assert_int_equal(store_events(st, key, 0, 0, last_seq, &after), 0);

@@ -164,14 +164,14 @@ a_deleted_one_is_gone_with_its_events(void **state)
 	expect_code(STORE_NOT_FOUND);
 	ask_delete(id);
 	expect_code(STORE_NOT_FOUND);
-	assert_int_equal(number("SELECT count(*) FROM events"), 0);
+	assert_int_equal(number("SELECT count(*) FROM blocks"), 0);
 	assert_int_equal(number("SELECT count(*) FROM sessions"), 0);
 	assert_int_equal(number("SELECT count(*) FROM runs"), 0);
 	assert_int_equal(number("SELECT count(*) FROM audit"
 	    " WHERE verb = 'session.delete'"), 1);
 	/* What comes next has a number that never was. */
 	whole_session(OUT("b"));
-	assert_int_equal(number("SELECT min(seq) FROM events"), 3);
+	assert_int_equal(number("SELECT min(first) FROM blocks"), 3);
 }
 
 static void
