@@ -228,7 +228,13 @@ enum event_kind {
 	EVENT_KIND__COUNT
 };
 
-enum conf_file_kind { CONF_FILE_TOML, CONF_FILE_MANIFEST };
+enum conf_file_kind {
+	CONF_FILE_TOML,		/* a coven.toml */
+	CONF_FILE_MANIFEST,
+	CONF_FILE_PRIVACY,
+	CONF_FILE_FAMILIARS,
+	CONF_FILE__COUNT
+};
 
 enum mount_op {			/* INIT_MOUNT.op */
 	MOUNT_BIND,		/* source's tree at target */

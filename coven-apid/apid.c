@@ -91,6 +91,7 @@ on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
 
 chan_handler *const apid_handlers[MSG__COUNT] = {
 	[MSG_HARNESS] = harness_on_row,
+	[MSG_FAMILIARS] = familiars_on_roster,
 	[MSG_LISTENER] = on_listener,
 	[MSG_PEER] = on_peer,
 	[MSG_TOKEN] = auth_on_token,
@@ -110,6 +111,7 @@ apid_init(struct apid *apid, struct loop *loop)
 	auth_init(apid);
 	apid->streams = streams_new(apid);
 	json_warm();
+	familiars_init(apid);
 }
 
 void
@@ -128,4 +130,5 @@ apid_fini(struct apid *apid)
 	free(apid->identity.socket);
 	for (i = 0; i < apid->nharnesses; i++)
 		free(apid->harnesses[i].bytes);
+	familiars_fini(apid);
 }

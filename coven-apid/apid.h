@@ -16,6 +16,15 @@ struct harness {
 	char			*bytes;
 };
 
+/* Who can be asked for by familiarId. */
+struct roster {
+	struct buf		 rows;		/* what v points into */
+	struct msg_familiar_row	*v;
+	size_t			 n;
+	char			*bad;		/* why it cannot be read */
+	struct buf		 reply;		/* GET /familiars */
+};
+
 /* Who this daemon is: health and daemon.json carry the same. */
 struct identity {
 	uint32_t	 pid;
@@ -35,6 +44,7 @@ struct apid {
 	struct identity	 identity;
 	struct harness	 harnesses[LIMIT_HARNESSES];
 	size_t		 nharnesses;
+	struct roster	 roster;
 	struct buf	 health;	/* a whole reply */
 	struct notes	 notes;		/* refusals, for the audit */
 	unsigned	 waiters;	/* requests that wait for an event */
@@ -72,5 +82,14 @@ const struct msg_harness_row	*harness_find(const struct apid *,
 /* Append "codex, claude, ...". */
 void	harness_names(const struct apid *, struct buf *out);
 chan_handler	harness_on_row;
+
+/* The familiar with this id, or NULL (familiars.c). */
+const struct msg_familiar_row	*familiar_find(const struct apid *,
+		    const char *id);
+/* Append what a harness is told about who it is. */
+void	familiar_preamble(const struct msg_familiar_row *, struct buf *out);
+chan_handler	familiars_on_roster;
+void	familiars_init(struct apid *);
+void	familiars_fini(struct apid *);
 
 #endif

@@ -7,12 +7,14 @@ libapid_a_SOURCES = \
 	coven-apid/ask.c \
 	coven-apid/auth.c coven-apid/auth.h \
 	coven-apid/conn.c coven-apid/conn.h coven-apid/conn_impl.h \
+	coven-apid/familiars.c \
 	coven-apid/conn_peer.c \
 	coven-apid/harnesses.c \
 	coven-apid/head.c coven-apid/head.h \
 	coven-apid/http.c coven-apid/http.h \
 	coven-apid/json.c coven-apid/json.h \
 	coven-apid/note.c coven-apid/note.h \
+	coven-apid/on_audit.c \
 	coven-apid/on_events.c \
 	coven-apid/on_external.c \
 	coven-apid/on_health.c \

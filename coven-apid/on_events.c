@@ -104,21 +104,6 @@ on_page(struct request *r, const struct msg_reply *reply, struct rows *rows)
 		finish_page(r, r->limited && reply->more);
 }
 
-/* Long waits are rationed: they hold a connection each. */
-static uint32_t
-wait_grant(struct request *r, int64_t wait_ms)
-{
-	struct apid *apid = r->apid;
-
-	if (wait_ms <= 0 || apid->waiters >= server_max_conns(apid->server) / 2)
-		return 0;
-	r->waiting = true;
-	apid->waiters++;
-	conn_watch(r->conn);
-	return (uint32_t)(wait_ms < LIMIT_EVENTS_WAIT_MS ? wait_ms :
-	    LIMIT_EVENTS_WAIT_MS);
-}
-
 /* 0, or 1 after answering 400.  Each value stays as it was when absent. */
 static int
 event_query(struct request *r, int64_t *after, int64_t *limit,
@@ -176,7 +161,7 @@ on_session_events(struct request *r)
 		memcpy(event, p, n);
 		m.after_event = event;
 	}
-	m.wait_ms = wait_grant(r, wait_ms);
+	m.wait_ms = request_wait(r, wait_ms);
 	buf_init(&r->body, 2 * REPLY_MAX);
 	(void)buf_adds(&r->body, "{\"events\":[");
 	ask(r, MSG_EVENTS, &m, -1, on_page);

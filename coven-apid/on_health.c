@@ -23,6 +23,7 @@ static const struct {
 	{ "afsCommit", false },
 	{ "afsCommitDryRun", false },
 	/* extensions of this daemon */
+	{ "audit", true },
 	{ "sessionArchive", true },
 	{ "sessionDelete", true },
 	{ "sessionExec", true },
@@ -99,12 +100,6 @@ on_api_version(struct request *r)
 {
 	answer_text(r, 200,
 	    "{\"apiVersion\":\"v1\",\"supportedApiVersions\":[\"v1\"]}");
-}
-
-void
-on_familiars(struct request *r)
-{
-	answer_text(r, 200, "[]");
 }
 
 /* --- control actions ---------------------------------------------------- */

@@ -24,7 +24,8 @@ struct wish {
 	const char		*add_dirs[LIMIT_ADD_DIRS];
 	struct launch		 launch;
 	const struct msg_harness_row	*harness;
-	struct buf		 args, env, joined, stdin_data;
+	const struct msg_familiar_row	*familiar;
+	struct buf		 args, env, joined, stdin_data, preamble;
 	enum transport		 transport;
 	int			 stdin_eof;
 	int64_t			 rows, cols;
@@ -44,6 +45,7 @@ wish_fini(struct wish *w)
 	buf_fini(&w->env);
 	buf_fini(&w->joined);
 	buf_fini(&w->stdin_data);
+	buf_fini(&w->preamble);
 }
 
 /* A step of reading: 0, or 1 after answering. */
@@ -402,18 +404,28 @@ read_title(struct request *r, const struct json *v, struct wish *w)
 	return 0;
 }
 
-/* There is no roster, so nobody on it. */
+/* Who the harness is to be.  A roster that cannot be read names nobody. */
 static int
 read_familiar(struct request *r, const struct json *v, struct wish *w)
 {
 	autofree char *id = json_trimmed(json_get(v, "familiarId"));
 
-	(void)w;
 	if (id == NULL)
 		return 0;
-	answer_error_with(r, API_UNKNOWN_FAMILIAR, "familiarId", id,
-	    "Unknown familiar.");
-	return 1;
+	if (r->apid->roster.bad != NULL) {
+		answer_error(r, API_FAMILIAR_LOOKUP, "%s",
+		    r->apid->roster.bad);
+		return 1;
+	}
+	w->familiar = familiar_find(r->apid, id);
+	if (w->familiar == NULL) {
+		answer_error_with(r, API_UNKNOWN_FAMILIAR, "familiarId", id,
+		    "Unknown familiar.");
+		return 1;
+	}
+	familiar_preamble(w->familiar, &w->preamble);
+	w->launch.system = buf_head(&w->preamble);
+	return 0;
 }
 
 /* --- sending it --------------------------------------------------------- */
@@ -467,6 +479,7 @@ send_launch(struct request *r, const struct wish *w)
 		.args = bin_of(&w->args),
 		.env = bin_of(&w->env),
 		.conversation_id = w->conversation_id,
+		.familiar_id = w->familiar != NULL ? w->familiar->id : NULL,
 		.labels = "[]",
 		.stdin_data = bin_of(&w->stdin_data),
 		.stdin_eof = (uint32_t)w->stdin_eof,

@@ -92,6 +92,7 @@ static const struct {
 	[API_EVENTS_TOO_LARGE] = { 413, false, "event_response_too_large" },
 	[API_PAYLOAD_TOO_LARGE] = { 413, true, "payload_too_large" },
 	[API_UNKNOWN_FAMILIAR] = { 400, false, "unknown_familiar" },
+	[API_FAMILIAR_LOOKUP] = { 500, false, "familiar_lookup_failed" },
 	[API_LAUNCH_FAILED] = { 500, false, "launch_failed" },
 	[API_SEND_INPUT_FAILED] = { 500, false, "send_input_failed" },
 	[API_KILL_FAILED] = { 500, false, "kill_failed" },
@@ -132,6 +133,20 @@ request_note(struct request *r, enum audit_verb verb, const char *what)
 
 	(void)conn_peer(r->conn, &peer);
 	note(r->apid, verb, &peer, "%s", what);
+}
+
+uint32_t
+request_wait(struct request *r, int64_t wait_ms)
+{
+	struct apid *apid = r->apid;
+
+	if (wait_ms <= 0 || apid->waiters >= server_max_conns(apid->server) / 2)
+		return 0;
+	r->waiting = true;
+	apid->waiters++;
+	conn_watch(r->conn);
+	return (uint32_t)(wait_ms < LIMIT_EVENTS_WAIT_MS ? wait_ms :
+	    LIMIT_EVENTS_WAIT_MS);
 }
 
 void

@@ -68,6 +68,12 @@ int	query_int(const char *query, const char *key, int64_t *v);
  */
 int	request_json(struct request *, struct json **);
 
+/*
+ * How long stored may hold the answer back, of what the client asked for, in
+ * ms.  Long waits are rationed: they hold a connection each.
+ */
+uint32_t	request_wait(struct request *, int64_t wait_ms);
+
 /* --- answering ---------------------------------------------------------- */
 
 enum api_error {
@@ -89,6 +95,7 @@ enum api_error {
 	API_EVENTS_TOO_LARGE,
 	API_PAYLOAD_TOO_LARGE,
 	API_UNKNOWN_FAMILIAR,
+	API_FAMILIAR_LOOKUP,
 	API_LAUNCH_FAILED,
 	API_SEND_INPUT_FAILED,
 	API_KILL_FAILED,
@@ -164,6 +171,7 @@ handler_fn	on_sessions, on_session, on_external, on_complete;
 handler_fn	on_archive, on_summon, on_delete;
 handler_fn	on_launch;
 handler_fn	on_input, on_kill, on_signal, on_resize;
+handler_fn	on_audit;
 handler_fn	on_events, on_session_events, on_log, on_stream;
 handler_fn	on_stop;
 handler_fn	on_token_rotate, on_pair, on_pairings, on_unpair;

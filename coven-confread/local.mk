@@ -3,15 +3,16 @@ libconfread_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) -DNDEBUG
 libconfread_a_SOURCES = \
 	coven-confread/confread.h \
 	coven-confread/manifest.c \
+	coven-confread/privacy.c \
 	coven-confread/toml.cc
-CONFREAD_LIBS = libconfread.a $(COMMON_LIBS) $(JSONC_LIBS)
+CONFREAD_LIBS = libconfread.a $(REDACTC_LIBS) $(COMMON_LIBS) $(JSONC_LIBS)
 
 pkglibexec_PROGRAMS += coven-confread/coven-confread
 coven_confread_coven_confread_SOURCES = coven-confread/main.c
 # libconfread.a holds C++: have it linked as such
 nodist_EXTRA_coven_confread_coven_confread_SOURCES = dummy.cc
-coven_confread_coven_confread_LDADD = libconfread.a $(SANDBOX_LIBS) \
-	$(COMMON_LIBS) $(JSONC_LIBS)
+coven_confread_coven_confread_LDADD = libconfread.a $(REDACTC_LIBS) \
+	$(SANDBOX_LIBS) $(COMMON_LIBS) $(JSONC_LIBS)
 
 check_PROGRAMS += tests/unit/test_harness
 TESTS += tests/unit/test_harness

@@ -12,6 +12,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/memfd.h"
 #include "coven-confread/confread.h"
 #include "sandbox/role.h"
 
@@ -68,13 +69,31 @@ on_harness(void *ctx, const struct msg_harness_row *row)
 }
 
 static void
+on_familiar(void *ctx, const struct msg_familiar_row *row)
+{
+	struct reading *r = ctx;
+	autobuf struct buf record = { .max = LIMIT_PACKET };
+	struct msg_conf_familiar m = { 0 };
+
+	/* The reader has held every field to its length. */
+	if (msg_encode(&record, MSG_FAMILIAR_ROW, row) < 0)
+		fatal("encode a familiar");
+	m.familiar = (struct msg_bin){ buf_head(&record), buf_left(&record) };
+	answer(r, MSG_CONF_FAMILIAR, &m);
+	r->rows++;
+}
+
+static void
 on_warn(void *ctx, const char *text)
 {
 	(void)ctx;
 	log_warn("%s", text);
 }
 
-/* 0, or an error has been reported. */
+/*
+ * By offset: whoever wrote the copy that this is has left its position at the
+ * end.  0, or an error has been reported.
+ */
 static int
 read_file(struct reading *r, int fd, struct buf *b)
 {
@@ -87,7 +106,7 @@ read_file(struct reading *r, int fd, struct buf *b)
 			on_error(r, 0, "", "is longer than 256 KiB");
 			return -EMSGSIZE;
 		}
-		n = read(fd, to, 65536);
+		n = pread(fd, to, 65536, (off_t)buf_left(b));
 		if (n == 0)
 			return 0;
 		if (n > 0)
@@ -118,23 +137,61 @@ finish(struct reading *r)
 		loop_quit(r->loop, 0);
 }
 
+/* The patterns in a memfd of their own: whoever looks for them maps it. */
+static void
+answer_redactor(struct reading *r, const struct privacy *p,
+    const struct buf *image)
+{
+	struct msg_conf_redactor m = p->numbers;
+	autoclose int fd = memfd_make("patterns", buf_head(image),
+	    buf_left(image));
+	int e;
+
+	if (fd < 0)
+		fatal("answer patterns: %s", strerror(-fd));
+	m.patterns = (uint32_t)p->npatterns;
+	e = chan_send(r->control, MSG_CONF_REDACTOR, &m, fd);
+	if (e < 0 && e != -EPIPE)
+		fatal("answer the monitor: %s", strerror(-e));
+	r->rows++;
+}
+
+static void
+read_privacy(const char *text, size_t n, const struct confread_sink *sink)
+{
+	autobuf struct buf image = { .max = LIMIT_REDACTOR };
+	struct reading *r = sink->ctx;
+	struct privacy p = { 0 };
+
+	confread_privacy(text, n, &p, sink);
+	/* Also when it is refused already: everything wrong is said at once. */
+	confread_compile(&p, &image, sink);
+	if (r->errors == 0)
+		answer_redactor(r, &p, &image);
+	privacy_fini(&p);
+}
+
+static void (*const readers[CONF_FILE__COUNT])(const char *, size_t,
+    const struct confread_sink *) = {
+	[CONF_FILE_TOML] = confread_toml,
+	[CONF_FILE_MANIFEST] = confread_manifest,
+	[CONF_FILE_PRIVACY] = read_privacy,
+	[CONF_FILE_FAMILIARS] = confread_familiars,
+};
+
 static int
 on_conf_read(struct chan *c, const union msg_any *msg, int *fd)
 {
 	struct reading *r = c->ctx;
-	const struct confread_sink sink = { on_row, on_harness, on_error,
-	    on_warn, r };
+	const struct confread_sink sink = { on_row, on_harness, on_familiar,
+	    on_error, on_warn, r };
 	autobuf struct buf b = { .max = LIMIT_CONF_FILE + 2 * 65536 };
 
-	if (msg->conf_read.kind != CONF_FILE_TOML &&
-	    msg->conf_read.kind != CONF_FILE_MANIFEST)
+	if (msg->conf_read.kind >= CONF_FILE__COUNT)
 		return chan_blame(c, "a file of kind %u", msg->conf_read.kind);
-	if (read_file(r, *fd, &b) == 0) {
-		if (msg->conf_read.kind == CONF_FILE_TOML)
-			confread_toml(buf_head(&b), buf_left(&b), &sink);
-		else
-			confread_manifest(buf_head(&b), buf_left(&b), &sink);
-	}
+	if (read_file(r, *fd, &b) == 0)
+		readers[msg->conf_read.kind](buf_head(&b), buf_left(&b),
+		    &sink);
 	finish(r);
 	return 0;
 }
@@ -175,8 +232,8 @@ warm_up(void)
 	static const char toml[] = "x = [1.5, \"a\", 1979-05-27]\n";
 	static const char json[] = "{\"adapters\":[{\"id\":\"codex\"}]}";
 	struct reading none = { .errors = LIMIT_CONF_ERRORS };
-	struct confread_sink sink = { on_row, on_harness, on_error, on_warn,
-	    &none };
+	struct confread_sink sink = { on_row, on_harness, on_familiar,
+	    on_error, on_warn, &none };
 
 	log_init("confread", LOG_LEVEL_ERROR);
 	confread_toml(toml, sizeof(toml) - 1, &sink);

@@ -1,6 +1,7 @@
 /*
- * coven.toml through toml++.  Header only, without exceptions: its own
- * pkg-config flags would select the shared library.
+ * coven.toml, privacy.toml and familiars.toml through toml++.  Header only,
+ * without exceptions: its own pkg-config flags would select the shared
+ * library.
  */
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
@@ -287,17 +288,13 @@ too_many_dots(const char *text, size_t n)
 	return dots > LIMIT_CONF_DOTS;
 }
 
-} // namespace
-
-void
-confread_toml(const char *text, size_t n, const struct confread_sink *sink)
+/* The file as a table; false: it is none, and that has been said. */
+bool
+parse(reader &r, const char *text, size_t n, toml::table &out)
 {
-	reader r = {};
-
-	r.sink = sink;
 	if (too_many_dots(text, n)) {
 		error(r, 0, "", "has more dots than any configuration needs");
-		return;
+		return false;
 	}
 	toml::parse_result result = toml::parse(std::string_view(text, n));
 	if (!result) {
@@ -305,8 +302,217 @@ confread_toml(const char *text, size_t n, const struct confread_sink *sink)
 
 		error(r, result.error().source().begin.line, "",
 		    printable(why).c_str());
+		return false;
+	}
+	out = std::move(result).table();
+	return true;
+}
+
+/* A string that C can hold, at most max bytes; else an error was said. */
+const char *
+text_of(reader &r, const toml::node &node, const std::string &key, size_t max)
+{
+	const toml::value<std::string> *v = node.as_string();
+
+	if (v == nullptr)
+		error(r, line_of(node), key, "must be a string");
+	else if (v->get().size() != std::strlen(v->get().c_str()))
+		error(r, line_of(node), key, "holds a control character");
+	else if (v->get().size() > max)
+		error(r, line_of(node), key, ("is longer than " +
+		    std::to_string(max) + " bytes").c_str());
+	else
+		return v->get().c_str();
+	return nullptr;
+}
+
+/* --- privacy.toml --- */
+
+void
+read_days(reader &r, const toml::node &node, const std::string &key,
+    uint32_t *to)
+{
+	const toml::value<int64_t> *v = node.as_integer();
+
+	if (v == nullptr || v->get() < 1 || v->get() > PRIVACY_DAYS)
+		error(r, line_of(node), key,
+		    "must be a number of days from 1 to 36500");
+	else
+		*to = static_cast<uint32_t>(v->get());
+}
+
+void
+read_patterns(reader &r, const toml::node &node, privacy *p)
+{
+	const toml::array *list = node.as_array();
+	std::string key;
+	size_t i = 0;
+
+	if (list == nullptr) {
+		error(r, line_of(node), "extra_patterns",
+		    "must be a list of strings");
 		return;
 	}
-	read_locks(r, result.table());
-	read_table(r, result.table(), "", 0);
+	for (const toml::node &e : *list) {
+		key = "extra_patterns: pattern " + std::to_string(++i);
+		if (p->npatterns == PRIVACY_PATTERNS) {
+			error(r, line_of(e), key, "is one too many: 64 are "
+			    "the most");
+			return;
+		}
+		const char *s = text_of(r, e, key, PRIVACY_BYTES);
+		if (s == nullptr)
+			continue;
+		p->line[p->npatterns] = line_of(e);
+		p->pattern[p->npatterns++] = strdup(s);
+	}
+}
+
+void
+read_privacy(reader &r, const std::string &key, const toml::node &node,
+    privacy *p)
+{
+	const toml::value<bool> *flag = node.as_boolean();
+
+	if (key == "log_retention_days")
+		read_days(r, node, key, &p->numbers.log_retention_days);
+	else if (key == "raw_artifact_retention_days")
+		read_days(r, node, key,
+		    &p->numbers.raw_artifact_retention_days);
+	else if (key == "extra_patterns")
+		read_patterns(r, node, p);
+	else if (key != "persist_raw_artifacts")
+		error(r, line_of(node), key, "unknown key; known are "
+		    "extra_patterns, log_retention_days, "
+		    "persist_raw_artifacts, raw_artifact_retention_days");
+	else if (flag == nullptr)
+		error(r, line_of(node), key, "must be true or false");
+	else
+		p->numbers.persist_raw_artifacts = flag->get();
+}
+
+/* --- familiars.toml --- */
+
+/* Other programs have keys of their own there: what is unknown is theirs. */
+struct familiar_key {
+	const char	*name;
+	const char	*msg_familiar_row::*to;
+	size_t		 max;
+	bool		 required;
+};
+
+const familiar_key familiar_keys[] = {
+	{ "id", &msg_familiar_row::id, 256, true },
+	{ "name", &msg_familiar_row::name, 1024, false },
+	{ "display_name", &msg_familiar_row::display_name, 1024, true },
+	{ "emoji", &msg_familiar_row::emoji, 64, false },
+	{ "icon", &msg_familiar_row::icon, 256, false },
+	{ "role", &msg_familiar_row::role, 1024, true },
+	{ "description", &msg_familiar_row::description, 8192, true },
+	{ "pronouns", &msg_familiar_row::pronouns, 256, false },
+	{ "active_channel", &msg_familiar_row::active_channel, 1024, false },
+	{ "workspace", &msg_familiar_row::workspace, 4096, false },
+};
+
+bool
+read_familiar(reader &r, const toml::table &t, msg_familiar_row &row)
+{
+	bool good = true;
+
+	for (const familiar_key &k : familiar_keys) {
+		const toml::node *node = t.get(k.name);
+		std::string key = std::string("familiar.") + k.name;
+
+		row.*k.to = "";
+		if (node != nullptr)
+			row.*k.to = text_of(r, *node, key, k.max);
+		else if (k.required)
+			error(r, line_of(t), key, "is missing");
+		good &= row.*k.to != nullptr &&
+		    (node != nullptr || !k.required);
+	}
+	if (good && *row.name == '\0')
+		row.name = row.id;
+	return good;
+}
+
+void
+read_familiars(reader &r, const toml::array &list)
+{
+	std::vector<std::string> ids;
+	msg_familiar_row row;
+
+	for (const toml::node &e : list) {
+		const toml::table *t = e.as_table();
+
+		if (t == nullptr) {
+			error(r, line_of(e), "familiar", "must be tables: "
+			    "[[familiar]]");
+			return;
+		}
+		if (ids.size() == LIMIT_FAMILIARS) {
+			error(r, line_of(e), "familiar", "has too many");
+			return;
+		}
+		if (!read_familiar(r, *t, row))
+			continue;
+		for (const std::string &id : ids)
+			if (id == row.id) {
+				error(r, line_of(e), "familiar.id",
+				    "is there twice");
+				return;
+			}
+		ids.push_back(row.id);
+		r.sink->familiar(r.sink->ctx, &row);
+	}
+}
+
+} // namespace
+
+void
+confread_toml(const char *text, size_t n, const struct confread_sink *sink)
+{
+	toml::table root;
+	reader r = {};
+
+	r.sink = sink;
+	if (!parse(r, text, n, root))
+		return;
+	read_locks(r, root);
+	read_table(r, root, "", 0);
+}
+
+void
+confread_privacy(const char *text, size_t n, struct privacy *p,
+    const struct confread_sink *sink)
+{
+	toml::table root;
+	reader r = {};
+
+	r.sink = sink;
+	if (!parse(r, text, n, root))
+		return;
+	for (auto &&[key, node] : root)
+		read_privacy(r, printable(key.str()), node, p);
+}
+
+void
+confread_familiars(const char *text, size_t n,
+    const struct confread_sink *sink)
+{
+	const toml::node *node;
+	toml::table root;
+	reader r = {};
+
+	r.sink = sink;
+	if (!parse(r, text, n, root))
+		return;
+	node = root.get("familiar");
+	if (node == nullptr)
+		return;
+	if (node->as_array() == nullptr)
+		error(r, line_of(*node), "familiar",
+		    "must be tables: [[familiar]]");
+	else
+		read_familiars(r, *node->as_array());
 }

@@ -6,8 +6,9 @@
 
 /*
  * /etc/coven/coven.toml, then COVEN_HOME/coven.toml, then the adapter
- * manifests that the environment names.  0, or EXIT_HOME after every problem
- * was logged with its file, line and key.  Absent files are no problem.
+ * manifests that the environment names, then COVEN_HOME/privacy.toml.  0, or
+ * EXIT_HOME after every problem was logged with its file, line and key.
+ * Absent files are no problem.
  */
 int	conf_load(struct monitor *);
 

@@ -22,8 +22,11 @@ libmonitor_a_SOURCES = \
 	coven-monitor/plan_exec.c \
 	coven-monitor/plan_state.c \
 	coven-monitor/point.c coven-monitor/point.h \
+	coven-monitor/privacy.c coven-monitor/privacy.h \
 	coven-monitor/ran.c coven-monitor/ran.h \
+	coven-monitor/reader.c coven-monitor/reader.h \
 	coven-monitor/root.c coven-monitor/root.h \
+	coven-monitor/roster.c coven-monitor/roster.h \
 	coven-monitor/session.c coven-monitor/session.h \
 	coven-monitor/sock.c coven-monitor/sock.h \
 	coven-monitor/storefd.c coven-monitor/storefd.h \

@@ -251,16 +251,17 @@ default_signals(void)
 }
 
 static int
-take_home(struct monitor *m, const char *given)
+take_home(struct monitor *m, const char *given, bool check)
 {
 	autofree char *path = home_choose(given, &m->owner);
 	int r;
 
 	owner_enter(&m->owner);
 	r = home_open(&m->home, path, &m->owner);
-	if (r == 0)
+	/* Looking at configuration is no business of one that serves. */
+	if (r == 0 && !check)
 		r = home_lock(&m->home);
-	if (r == 0)
+	if (r == 0 && !check)
 		r = sock_check(&m->home);
 	owner_leave(&m->owner);
 	return r;
@@ -337,7 +338,7 @@ prepare(struct monitor *m, const struct options *o)
 	}
 	if (open_programs(m) < 0)
 		return EXIT_HOME;
-	r = take_home(m, o->home);
+	r = take_home(m, o->home, o->check_config);
 	if (r != 0)
 		return r;
 	r = uids_claim(&m->uids, &m->owner);
@@ -360,7 +361,8 @@ prepare(struct monitor *m, const struct options *o)
 	if (r != 0)
 		return r;
 	harness_table_locate(&m->harnesses, &m->owner, &m->home);
-	return 0;
+	roster_load(m);
+	return o->check_config ? roster_status(m) : 0;
 }
 
 int

@@ -13,7 +13,9 @@
 #include "coven-monitor/home.h"
 #include "coven-monitor/note.h"
 #include "coven-monitor/owner.h"
+#include "coven-monitor/privacy.h"
 #include "coven-monitor/ran.h"
+#include "coven-monitor/roster.h"
 #include "coven-monitor/sock.h"
 #include "coven-monitor/token.h"
 #include "coven-monitor/uids.h"
@@ -27,6 +29,8 @@ struct monitor {
 	struct sock		 sock;
 	struct tokens		 tokens;
 	struct conf		 conf;
+	struct privacy		 privacy;
+	struct roster		 roster;
 	struct buf		 conf_seen;	/* files and their digests */
 	struct uids		 uids;
 	struct cgroup		 cgroup;	/* of every session's init */

@@ -279,6 +279,13 @@ tell_gone(const struct session *s)
 		tell_stored(s->monitor, MSG_RUN_GONE, &gone);
 }
 
+static void
+on_runner_ready(struct child *c)
+{
+	privacy_tell(c->monitor, c);
+	launch_when_ready(c);
+}
+
 /* Both must be dead before anyone is told that nothing is left. */
 static void
 check_gone(struct session *s)
@@ -359,7 +366,7 @@ static const struct child_ops init_ops = {
 
 static const struct child_ops runner_ops = {
 	.handlers = on_runner_handlers,
-	.on_ready = launch_when_ready,
+	.on_ready = on_runner_ready,
 	.on_exit = on_runner_exit,
 };
 

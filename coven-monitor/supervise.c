@@ -76,6 +76,7 @@ on_stored_ready(struct child *c)
 	    .pair_max_days = m->conf.pair_max_days };
 
 	m->recovered = false;
+	privacy_tell(m, c);
 	(void)chan_send(&c->control, MSG_AUDIT_KEY, &key, m->audit_key);
 	session_rejoin_all(m);
 	(void)chan_send(&c->control, MSG_SERVE, &serve, -1);
@@ -222,6 +223,7 @@ on_apid_ready(struct child *c)
 		if (r == 0)
 			r = chan_send(&c->control, MSG_HARNESS, &h, -1);
 	}
+	roster_tell(m, c);
 	if (r == 0 && m->recovered)
 		r = monitor_join(c, &m->stored, "");
 	if (r == 0)

@@ -135,6 +135,7 @@ on_watch(struct timer *t)
 		m->watch_error = 0;
 	if (st == SOCK_OURS && ++m->looks % PROBE_EVERY == 0)
 		probe(m);
+	roster_look(m);
 	timer_start(m->loop, t, LIMIT_WATCHDOG_MS);
 }
 

@@ -95,9 +95,8 @@ out_eof(struct out *o, unsigned i)
 
 /*
  * How many bytes may leave now.  Text that must be seen whole before it can
- * be judged waits here: today an unfinished code point or line.  This is also
- * where redaction belongs, which holds back what may be the start of a
- * secret: everything that leaves passes this one count.
+ * be judged waits here: an unfinished code point or line.  What may be the
+ * start of a secret has not come here yet (coven-runner/clean.h).
  */
 static size_t
 ready(const struct out *o, unsigned i)

@@ -24,10 +24,12 @@
 #include "common/buf.h"
 #include "common/limits.h"
 #include "common/msg.h"
+#include "redact/redact.h"
 
 #define OUT_FULL	LIMIT_EVENT_PAYLOAD	/* fills an event */
 #define OUT_READ	65536	/* at most fed at once */
-#define OUT_LAST	16	/* what a filter may have held back */
+/* What it may become, and what is let go later on top. */
+#define OUT_LAST	(REDACT_ROOM(OUT_READ) + REDACT_ROOM(0))
 
 enum { OUT_STDOUT, OUT_STDERR, OUT_STREAMS };
 
@@ -57,8 +59,7 @@ bool	 out_empty(const struct out *);
 
 /*
  * Feed in two steps, so that a read goes straight into place: room for n
- * bytes (OUT_READ of a stream that is not full, OUT_LAST of any), then how
- * many of them came.
+ * bytes (OUT_LAST of a stream that is not full), then how many of them came.
  */
 char	*out_room(struct out *, unsigned stream, size_t n);
 void	 out_fed(struct out *, unsigned stream, size_t n, uint64_t now_ns);

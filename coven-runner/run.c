@@ -301,7 +301,9 @@ stream_start(struct run *r, unsigned i, int *fd, struct term *term)
 
 	*s = (struct stream){ .out = &r->out, .index = i, .term = term,
 	    .answers = &r->input, .last = term == NULL || r->init_gone,
-	    .make_room = make_room, .ctx = r };
+	    .redactor = r->redactor, .json = i == OUT_STDOUT &&
+	    r->transport == TRANSPORT_STREAM, .make_room = make_room,
+	    .ctx = r };
 	e = stream_open(s, r->loop, fd);
 	if (e < 0)
 		fatal("read output: %s", strerror(-e));
@@ -404,6 +406,18 @@ on_peer(struct chan *c, const union msg_any *m, int *fd)
 }
 
 static int
+on_redactor(struct chan *c, const union msg_any *m, int *fd)
+{
+	struct run *r = c->ctx;
+	char why[128];
+
+	(void)m;
+	if (redactor_open(&r->redactor, *fd, why, sizeof(why)) < 0)
+		return chan_blame(c, "patterns: %s", why);
+	return 0;
+}
+
+static int
 on_run_io(struct chan *c, const union msg_any *m, int *fd)
 {
 	struct run *r = c->ctx;
@@ -455,6 +469,8 @@ on_run_go(struct chan *c, const union msg_any *m, int *fd)
 	bool pipes = m->run_go.transport != TRANSPORT_PTY;
 	unsigned i;
 
+	if (r->redactor == NULL)
+		return chan_blame(c, "a start without patterns");
 	if (m->run_go.transport > TRANSPORT_STREAM)
 		return chan_blame(c, "transport %u", m->run_go.transport);
 	for (i = 0; i < nitems(r->io); i++)
@@ -488,6 +504,7 @@ on_shutdown(struct chan *c, const union msg_any *m, int *fd)
 
 chan_handler *const run_control_handlers[MSG__COUNT] = {
 	[MSG_PEER] = on_peer,
+	[MSG_REDACTOR] = on_redactor,
 	[MSG_RUN_IO] = on_run_io,
 	[MSG_RUN_GO] = on_run_go,
 	[MSG_SHUTDOWN] = on_shutdown,
@@ -531,4 +548,5 @@ run_fini(struct run *r)
 	if (r->go)
 		out_fini(&r->out);
 	window_fini(&r->window);
+	redactor_free(r->redactor);
 }

@@ -20,6 +20,7 @@
 struct run {
 	struct loop	*loop;
 	struct chan	 control, stored, init;
+	struct redactor	*redactor;	/* before anything is read */
 	struct window	 window;
 	struct out	 out;
 	struct term	 term;

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "coven-runner/stream.h"
@@ -37,15 +36,6 @@ read_retry(int fd, void *to, size_t n)
 	return got == -1 ? -errno : got;
 }
 
-static void
-fed(struct stream *s, const struct buf *b)
-{
-	char *to = out_room(s->out, s->index, buf_left(b));
-
-	memcpy(to, buf_head(b), buf_left(b));
-	out_fed(s->out, s->index, buf_left(b), clock_wall_ns());
-}
-
 static ssize_t
 read_tty(struct stream *s)
 {
@@ -58,7 +48,7 @@ read_tty(struct stream *s)
 	buf_clear(&kept);
 	buf_clear(&answers);
 	term_feed(s->term, tty_buf, (size_t)n, &kept, &answers);
-	fed(s, &kept);
+	clean_pass(&s->clean, buf_head(&kept), buf_left(&kept), false);
 	if (buf_left(&answers) != 0)
 		input_answer(s->answers, buf_head(&answers),
 		    buf_left(&answers));
@@ -72,7 +62,7 @@ read_pipe(struct stream *s)
 	ssize_t n = read_retry(s->source.fd, to, OUT_READ);
 
 	if (n > 0)
-		out_fed(s->out, s->index, (size_t)n, clock_wall_ns());
+		clean_pass(&s->clean, to, (size_t)n, true);
 	return n;
 }
 
@@ -93,8 +83,9 @@ stream_close(struct stream *s)
 		return;
 	if (s->term != NULL) {
 		term_end(s->term, &rest);
-		fed(s, &rest);
+		clean_pass(&s->clean, buf_head(&rest), buf_left(&rest), false);
 	}
+	clean_close(&s->clean);
 	s->open = false;
 	timer_stop(s->loop, &s->again);
 	loop_del(s->loop, &s->source);
@@ -155,6 +146,7 @@ stream_open(struct stream *s, struct loop *l, int *fd)
 	s->source = (struct source){ .fd = mem_steal_fd(fd), .cb = on_ready,
 	    .ctx = s };
 	s->again = (struct timer){ .cb = on_again, .ctx = s };
+	clean_open(&s->clean, l, s->redactor, s->out, s->index, s->json);
 	s->open = true;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "common/loop.h"
+#include "coven-runner/clean.h"
 #include "coven-runner/input.h"
 #include "coven-runner/out.h"
 #include "coven-runner/term.h"
@@ -17,6 +18,9 @@ struct stream {
 	struct out	*out;
 	unsigned	 index;		/* of out's streams */
 	struct term	*term;		/* a terminal's filter, else NULL */
+	struct redactor	*redactor;
+	bool		 json;		/* its lines are */
+	struct clean	 clean;
 	struct input	*answers;	/* where its answers go */
 	struct timer	 again;
 	bool		 open, last;

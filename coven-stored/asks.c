@@ -65,6 +65,7 @@ keep_fields(struct ask *a)
 	KEEP(MSG_SIGNAL, signal, m->signal.id, m->signal.actor);
 	KEEP(MSG_EVENTS, events, m->events.id, m->events.after_event);
 	KEEP(MSG_PAIR_LIST, pair_list, "", "");
+	KEEP(MSG_AUDIT, audit, "", "");
 	KEEP(MSG_CANCEL, cancel, "", "");
 	}
 #undef KEEP
@@ -366,6 +367,27 @@ answer_pairs(struct stored *s, struct ask *a)
 }
 
 static bool
+answer_audit(struct stored *s, struct ask *a)
+{
+	const struct msg_audit *m = &a->msg.audit;
+	struct page page;
+	bool kept = false;
+	int r;
+
+	page_init(&page, s->store);
+	r = page_audit(&page, &s->heads.last, m->after, m->limit);
+	if (r < 0)
+		(void)failed(s, a, r);
+	else if (page.rows == 0)
+		kept = hold(s, a, WAIT_AUDIT, m->wait_ms);
+	if (r == 0 && !kept)
+		stored_reply_rows(s, &a->asked, STORE_OK, &page.out,
+		    page.rows, page.more);
+	page_fini(&page);
+	return kept;
+}
+
+static bool
 answer_cancel(struct stored *s, struct ask *a)
 {
 	struct ask *w, *next;
@@ -394,6 +416,7 @@ static const struct {
 	{ MSG_SIGNAL, answer_signal },
 	{ MSG_EVENTS, answer_events },
 	{ MSG_PAIR_LIST, answer_pairs },
+	{ MSG_AUDIT, answer_audit },
 	{ MSG_CANCEL, answer_cancel },
 };
 

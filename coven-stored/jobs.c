@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coven-stored/clean.h"
 #include "coven-stored/stored.h"
 
 static int
@@ -23,13 +24,14 @@ add_event(struct stored *s, int64_t key, enum event_kind kind,
 	return store_add_event(s->store, key, &e);
 }
 
-/* The record that belongs to what a job does. */
+/* The record that belongs to what a job does; words may be a client's. */
 static int
 audit(struct stored *s, enum audit_verb verb, const char *id,
     const char *actor, const char *detail)
 {
+	autofree char *clean = stored_clean_text(s, detail, AUDIT_DETAIL_MAX);
 	struct audit_entry e = { .verb = verb, .session = id, .actor = actor,
-	    .detail = detail };
+	    .detail = clean };
 
 	return store_audit(s->store, &e);
 }

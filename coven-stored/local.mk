@@ -4,6 +4,7 @@ libstored_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS) \
 	$(SQLITE_CFLAGS)
 libstored_a_SOURCES = \
 	coven-stored/asks.c \
+	coven-stored/clean.c coven-stored/clean.h \
 	coven-stored/block.c coven-stored/block.h \
 	coven-stored/heads.c coven-stored/heads.h \
 	coven-stored/jobs.c \
@@ -31,7 +32,8 @@ libstored_a_SOURCES = \
 	coven-stored/tail.c coven-stored/tail.h \
 	coven-stored/upkeep.c \
 	coven-stored/writer.c
-STORED_LIBS = libstored.a $(COMMON_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
+STORED_LIBS = libstored.a $(REDACTC_LIBS) $(COMMON_LIBS) $(SODIUM_LIBS) \
+	$(SQLITE_LIBS)
 
 STORED_TESTS = tests/unit/test_store tests/unit/test_store_audit \
 	tests/unit/test_store_block \
@@ -45,7 +47,8 @@ TESTS += $(STORED_TESTS)
 # A store in a folder of its own.
 STORE_FIXTURE = tests/unit/store_fixture.c tests/unit/store_fixture.h
 # A stored, and a monitor, an apid and runners played to it.
-STORED_PEERS = tests/unit/stored_peers.c tests/unit/stored_peers.h
+STORED_PEERS = tests/unit/stored_peers.c tests/unit/stored_peers.h \
+	$(REDACTOR_FIXTURE)
 
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(STORE_FIXTURE)
 tests_unit_test_store_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
@@ -90,5 +93,5 @@ tests_unit_test_stored_records_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 pkglibexec_PROGRAMS += coven-stored/coven-stored
 coven_stored_coven_stored_SOURCES = coven-stored/main.c
 coven_stored_coven_stored_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
-coven_stored_coven_stored_LDADD = libstored.a $(SANDBOX_LIBS) $(COMMON_LIBS) \
-	$(SODIUM_LIBS) $(SQLITE_LIBS)
+coven_stored_coven_stored_LDADD = libstored.a $(REDACT_LIBS) \
+	$(SANDBOX_LIBS) $(COMMON_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)

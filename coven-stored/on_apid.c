@@ -11,8 +11,11 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "coven-stored/clean.h"
 #include "coven-stored/on_runner.h"
 #include "coven-stored/stored.h"
+
+#define TITLE_MAX	4194304	/* SESSION_ROW's */
 
 static const char cannot_write[] = "the store cannot write";
 
@@ -51,10 +54,12 @@ read_record(struct chan *c, int fd, enum msg_type want, struct buf *b,
 static int
 draft_row(struct run *run, const struct msg_run_spec *spec)
 {
+	autofree char *title = stored_clean_text(run->stored, spec->title,
+	    TITLE_MAX);
 	struct msg_session_row row = {
 		.id = run->id,
 		.harness = spec->harness,
-		.title = spec->title,
+		.title = title,
 		.status = session_status_name(SESSION_RUNNING),
 		.conversation_id = spec->conversation_id,
 		.familiar_id = spec->familiar_id,
@@ -114,6 +119,7 @@ on_external(struct chan *c, const union msg_any *msg, int *fd)
 {
 	struct stored *s = c->ctx;
 	autobuf struct buf spec = { 0 }, row = { .max = LIMIT_BULK };
+	autofree char *title = NULL;
 	const struct msg_ext_spec *e;
 	struct msg_session_row out;
 	char now[RFC3339_LEN];
@@ -126,9 +132,10 @@ on_external(struct chan *c, const union msg_any *msg, int *fd)
 	if (*e->id == '\0')
 		return chan_blame(c, "an external session without an id");
 	clock_format(clock_wall_ns(), now);
+	title = stored_clean_text(s, e->title, TITLE_MAX);
 	out = (struct msg_session_row){
 		.id = e->id, .project_root = e->project_root,
-		.harness = e->harness, .title = e->title,
+		.harness = e->harness, .title = title,
 		.status = session_status_name(SESSION_RUNNING),
 		.created_at = now, .updated_at = now,
 		.labels = *e->labels != '\0' ? e->labels : "[]",
@@ -267,6 +274,7 @@ LATER(on_kill, MSG_KILL)
 LATER(on_signal, MSG_SIGNAL)
 LATER(on_events, MSG_EVENTS)
 LATER(on_pair_list, MSG_PAIR_LIST)
+LATER(on_audit, MSG_AUDIT)
 LATER(on_cancel, MSG_CANCEL)
 
 chan_handler *const stored_apid[MSG__COUNT] = {
@@ -287,6 +295,7 @@ chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_SIGNAL] = on_signal,
 	[MSG_RESIZE] = on_resize,
 	[MSG_EVENTS] = on_events,
+	[MSG_AUDIT] = on_audit,
 	[MSG_CANCEL] = on_cancel,
 	[MSG_AUDIT_NOTE] = on_audit_note,
 };

@@ -80,6 +80,20 @@ on_peer(struct chan *c, const union msg_any *msg, int *fd)
 	return 0;
 }
 
+/* --- what secrets look like --- */
+
+static int
+on_redactor(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct stored *s = c->ctx;
+	char why[128];
+
+	if (redactor_open(&s->redactor, *fd, why, sizeof(why)) < 0)
+		return chan_blame(c, "patterns: %s", why);
+	s->log_retention_days = msg->redactor.log_retention_days;
+	return 0;
+}
+
 /* --- recovery --- */
 
 static int
@@ -138,6 +152,8 @@ on_serve(struct chan *c, const union msg_any *msg, int *fd)
 	struct run *run;
 	int r;
 
+	if (s->redactor == NULL)
+		return chan_blame(c, "SERVE before the patterns");
 	(void)fd;
 	/* What has no runner any more is announced and not handed over. */
 	if (msg->serve.live != s->nruns)
@@ -383,6 +399,7 @@ on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
 
 chan_handler *const stored_control[MSG__COUNT] = {
 	[MSG_PEER] = on_peer,
+	[MSG_REDACTOR] = on_redactor,
 	[MSG_SERVE] = on_serve,
 	[MSG_SHUTDOWN] = on_shutdown,
 	[MSG_AUDIT_KEY] = on_audit_key,

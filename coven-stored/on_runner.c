@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/plain.h"
 #include "common/utf8.h"
+#include "coven-stored/clean.h"
 #include "coven-stored/on_runner.h"
 #include "coven-stored/stored.h"
 
@@ -130,6 +131,7 @@ on_run_input_reply(struct chan *c, const union msg_any *msg, int *fd)
 	struct run *run = c->ctx;
 	struct input *in;
 	struct job *j;
+	char *clean;
 
 	(void)fd;
 	TAILQ_FOREACH(in, &run->inputs, link)
@@ -141,7 +143,8 @@ on_run_input_reply(struct chan *c, const union msg_any *msg, int *fd)
 		j = job_new(run->stored, JOB_INPUT, run);
 		j->asked = in->asked;
 		j->actor = steal(&in->actor);
-		job_give(run->stored, j, &in->payload, in->len);
+		clean = run_clean_input(run, in->payload, &in->len);
+		job_give(run->stored, j, &clean, in->len);
 	} else {
 		stored_reply(run->stored, &in->asked, m->code == 0 ?
 		    STORE_NOT_LIVE : codes[m->code], NULL);

@@ -9,6 +9,7 @@
 /* Names, quotes, commas and short values of one object, rounded up. */
 #define EVENT_OVERHEAD		200
 #define SESSION_OVERHEAD	512
+#define RECORD_OVERHEAD		256
 
 /* As common/jsonw.c writes them. */
 size_t
@@ -138,4 +139,66 @@ page_events(struct page *p, int64_t key, const char *session_id,
 	r = store_events(p->store, key, after, p->limit != 0 ?
 	    p->limit + 1 : 0, put_event, p);
 	return r < 0 ? r : p->outcome;
+}
+
+/* --- the audit ----------------------------------------------------------- */
+
+static int
+put_chain(struct page *p, const struct audit_head *last)
+{
+	char line[AUDIT_HEAD_LINE] = "";
+	struct msg_audit_chain m = { .head = line };
+	struct audit_head now;
+
+	store_audit_head(p->store, &now);
+	if (last->count != 0)
+		audit_head_line(last, line);
+	m.chain = (struct msg_bin){ now.chain, sizeof(now.chain) };
+	m.count = now.count;
+	return msg_encode(&p->out, MSG_AUDIT_CHAIN, &m);
+}
+
+static int
+put_record(void *ctx, const struct audit_record *r, const uint8_t *digest)
+{
+	struct page *p = ctx;
+	char at[RFC3339_LEN];
+	struct msg_audit_row row = {
+		.n = r->n, .at = at, .verb = r->verb,
+		.has_session = r->session != NULL, .session = r->session,
+		.has_actor = r->actor != NULL, .actor = r->actor,
+		.detail = r->detail,
+		.digest = { digest, digest != NULL ? DIGEST_LEN : 0 },
+	};
+	size_t bytes = RECORD_OVERHEAD + weigh(r->session) +
+	    weigh(r->actor) + weigh(r->detail);
+	int e;
+
+	if (p->rows == p->limit ||
+	    p->bytes + bytes > LIMIT_PAGE_EVENTS_BYTES) {
+		p->more = true;
+		return 1;
+	}
+	clock_format(r->at_ns, at);
+	e = msg_encode(&p->out, MSG_AUDIT_ROW, &row);
+	if (e < 0)
+		return e;
+	p->bytes += bytes;
+	p->rows++;
+	return 0;
+}
+
+int
+page_audit(struct page *p, const struct audit_head *last, uint64_t after,
+    uint32_t limit)
+{
+	int r;
+
+	p->limit = limit != 0 && limit < LIMIT_PAGE_AUDIT ? limit :
+	    LIMIT_PAGE_AUDIT;
+	r = put_chain(p, last);
+	if (r == 0)
+		r = store_audit_page(p->store, after, p->limit + 1,
+		    put_record, p);
+	return r;
 }

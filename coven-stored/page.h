@@ -42,6 +42,13 @@ int	page_session(struct page *, const char *id);	/* or STORE_NOT_FOUND */
 int	page_events(struct page *, int64_t key, const char *session_id,
 	    uint64_t after, uint32_t limit);
 
+/*
+ * The chain, then its records after a number, at most limit and as many as
+ * fit; rows counts the records.
+ */
+int	page_audit(struct page *, const struct audit_head *last,
+	    uint64_t after, uint32_t limit);
+
 /* What n bytes weigh between the quotes of a JSON string. */
 size_t	json_escaped_len(const char *, size_t n);
 

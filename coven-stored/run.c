@@ -139,6 +139,7 @@ run_free(struct run *run)
 	if (is_launching(run->state))
 		s->nlaunches--;
 	run_drop_record(run);
+	redact_free(run->typed);
 	free(run->actor);
 	free(run);
 	stored_stop_if_done(s);

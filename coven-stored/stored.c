@@ -224,4 +224,6 @@ stored_fini(struct stored *s)
 	reserve_close(&s->writer.reserve);
 	store_close(s->store);
 	s->store = NULL;
+	redactor_free(s->redactor);
+	s->redactor = NULL;
 }

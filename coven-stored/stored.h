@@ -21,6 +21,7 @@
 #include "coven-stored/heads.h"
 #include "coven-stored/reserve.h"
 #include "coven-stored/store.h"
+#include "redact/redact.h"
 
 #define RUNS_MAX	100000	/* as session.max_live's maximum */
 
@@ -89,6 +90,7 @@ struct run {
 	size_t		 backlog;	/* bytes in jobs */
 	unsigned	 jobs, end_jobs;
 
+	struct redact	*typed;		/* its input so far, for clean.c */
 	struct asked	 launch;
 	char		*actor;		/* who launched it */
 	struct buf	 record;	/* its SESSION_ROW, encoded */
@@ -292,6 +294,8 @@ void	ask_add(struct stored *, enum msg_type, const union msg_any *);
 /* Answer what is queued, as long as apid reads; true if anything was. */
 bool	asks_run(struct stored *);
 void	asks_drop(struct stored *);		/* apid is gone */
+/* In place of a session's key: whoever waits for a record of the audit. */
+#define WAIT_AUDIT	INT64_C(-1)
 /* A session has a new event, or an end: held answers go out. */
 void	asks_wake(struct stored *, int64_t key);
 
@@ -315,6 +319,8 @@ struct stored {
 	struct chan		*control;
 	struct chan		 apid;
 	struct store		*store;
+	struct redactor		*redactor;	/* before SERVE */
+	uint32_t		 log_retention_days;
 	struct writer		 writer;
 	struct upkeep		 upkeep;
 	struct run_tree		 runs;
@@ -326,6 +332,7 @@ struct stored {
 	uint32_t		 pair_max_days;
 	unsigned		 nunpairs;	/* queued */
 	struct heads		 heads;
+	uint64_t		 audit_woken;	/* last record told of */
 	unsigned		 nnotes;	/* queued */
 	uint64_t		 notes_lost;
 	int64_t			 notes_window_ns;	/* of apid's */

@@ -112,6 +112,18 @@ take_out(struct stored *s, struct job *j, struct job_list *to)
 	}
 }
 
+/* Not every commit has a record of the audit. */
+static void
+wake_audit(struct stored *s)
+{
+	struct audit_head now;
+
+	store_audit_head(s->store, &now);
+	if (now.count != s->audit_woken)
+		asks_wake(s, WAIT_AUDIT);
+	s->audit_woken = now.count;
+}
+
 /* Everything in list is durable: answers first, then one ack a runner. */
 static void
 tell(struct stored *s, struct job_list *list)
@@ -129,6 +141,7 @@ tell(struct stored *s, struct job_list *list)
 		if (j->key != 0)
 			asks_wake(s, j->key);
 	}
+	wake_audit(s);
 	while ((j = TAILQ_FIRST(list)) != NULL) {
 		TAILQ_REMOVE(list, j, link);
 		job_free(j);

@@ -248,10 +248,39 @@ send_request(struct exchange *x, struct buf *b)
 	return 0;
 }
 
+/* More of a stream, or the rest of what came with its head. */
+static int
+sink(struct exchange *x, const struct request *q, struct buf *b)
+{
+	int rc = 0;
+
+	if (buf_left(b) != 0)
+		rc = q->sink(q->sink_ctx, buf_head(b), buf_left(b));
+	buf_clear(b);
+	x->deadline_ns = loop_now_ns() + (int64_t)q->timeout_ms * 1000000;
+	return rc;
+}
+
+/* Has the head of a stream come, of which the body is not kept? */
+static bool
+is_stream(const struct request *q, struct buf *b, struct reply *r)
+{
+	struct reply_head h;
+
+	if (q->sink == NULL || r->stream ||
+	    reply_parse(buf_head(b), buf_left(b), &h) != 0 || !h.stream)
+		return r->stream;
+	r->stream = true;
+	r->status = h.status;
+	buf_consume(b, h.head_len);
+	return true;
+}
+
 /* To the end of file.  0, or why it ended otherwise. */
 static int
-receive(struct exchange *x, struct buf *b)
+receive(struct exchange *x, const struct request *q, struct reply *r)
 {
+	struct buf *b = &r->raw;
 	char *to;
 	ssize_t n;
 	int rc;
@@ -269,6 +298,11 @@ receive(struct exchange *x, struct buf *b)
 			return 0;
 		if (n > 0)
 			buf_commit(b, (size_t)n);
+		if (n > 0 && is_stream(q, b, r)) {
+			if (sink(x, q, b) != 0)
+				return 0;
+		} else if (n > 0)
+			continue;
 		else if (errno == ECONNRESET)
 			return 0;
 		else if (errno != EAGAIN && errno != EINTR)
@@ -283,6 +317,9 @@ parse(struct client *c, int end, struct reply *r)
 	struct reply_head h;
 	int rc = reply_parse(buf_head(&r->raw), buf_left(&r->raw), &h);
 
+	if (rc == 0 && h.stream)
+		return fail(c, CLIENT_PROTOCOL, "the daemon's reply is "
+		    "refused: it is a stream of events");
 	if (rc == REPLY_BAD)
 		return fail(c, CLIENT_PROTOCOL,
 		    "the daemon's reply is refused: %s", h.why);
@@ -356,7 +393,9 @@ run_exchange(struct exchange *x, const struct request *q, struct reply *r)
 	    (rc = connect_socket(x)) != 0 || (rc = check_peer(x)) != 0 ||
 	    (rc = read_token(x)) != 0 || (rc = send_all(x, q)) != 0)
 		return rc;
-	rc = receive(x, &r->raw);
+	rc = receive(x, q, r);
+	if (r->stream)
+		return rc;
 	if (rc != 0 && rc != CLIENT_TIMEOUT && rc != CLIENT_STOPPED)
 		return rc;
 	return parse(x->c, rc, r);

@@ -58,6 +58,12 @@ struct request {
 	const char	*body;		/* NULL: none */
 	size_t		 body_len;
 	int		 timeout_ms;	/* for the whole exchange */
+	/*
+	 * A stream of events is accepted and handed on as it comes; the
+	 * timeout is for its silence.  Not 0: it has had enough.
+	 */
+	int		(*sink)(void *ctx, const char *, size_t);
+	void		*sink_ctx;
 };
 
 struct reply {
@@ -66,6 +72,7 @@ struct reply {
 	const char	*body;		/* into raw */
 	size_t		 body_len;
 	bool		 open;		/* whole, but no end of file in time */
+	bool		 stream;	/* the sink has had it */
 };
 
 void	client_init(struct client *, struct home *);

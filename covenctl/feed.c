@@ -158,10 +158,28 @@ send_bytes(struct ctl *ctl, const char *id, struct buf *b, bool end)
 	return rc;
 }
 
+/* The n bytes that were added last, less the keys that leave. */
+static bool
+leaves(struct detach *d, struct buf *b, size_t n)
+{
+	autobuf struct buf typed = { 0 };
+	bool left;
+
+	if (d == NULL || n == 0)
+		return false;
+	left = detach_feed(d, b->data + b->len - n, n, &typed);
+	b->len -= n;
+	b->data[b->len] = '\0';
+	/* Never more than there was but what an earlier read held back. */
+	(void)buf_add(b, buf_head(&typed), buf_left(&typed));
+	return left;
+}
+
 static int
-feed(struct ctl *ctl, const char *id, unsigned flags)
+feed(struct ctl *ctl, const char *id, unsigned flags, struct detach *d)
 {
 	autobuf struct buf b = { 0 };
+	bool left;
 	ssize_t n;
 	int rc;
 
@@ -172,18 +190,24 @@ feed(struct ctl *ctl, const char *id, unsigned flags)
 			ctl_err("standard input: %s", strerror((int)-n));
 			return CTL_FAILED;
 		}
+		left = leaves(d, &b, (size_t)n);
 		rc = (flags & FEED_LINES) != 0 ?
 		    send_lines(ctl, id, &b, n == 0) :
 		    send_bytes(ctl, id, &b, n == 0);
-	} while (rc == 0 && n != 0);
+	} while (rc == 0 && n != 0 && !left);
+	if (left)
+		return FEED_DETACHED;
 	if (rc == 0 && (flags & FEED_EOF) != 0)
 		rc = feed_send(ctl, id, "", 0, true);
 	return rc == FEED_OVER ? 0 : rc;
 }
 
 pid_t
-feed_start(struct ctl *ctl, const char *id, unsigned flags)
+feed_start(struct ctl *ctl, const char *id, unsigned flags,
+    struct detach *detach)
 {
+	int rc;
+
 	pid_t parent = getpid(), pid = fork();
 	sigset_t none;
 
@@ -200,7 +224,8 @@ feed_start(struct ctl *ctl, const char *id, unsigned flags)
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	ctl->client.wake_fd = -1;
-	_exit(feed(ctl, id, flags) == 0 ? 0 : 1);
+	rc = feed(ctl, id, flags, detach);
+	_exit(rc == 0 || rc == FEED_DETACHED ? rc : 1);
 }
 
 void

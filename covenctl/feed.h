@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "covenctl/ctl.h"
+#include "covenctl/detach.h"
 
 #define FEED_BYTES	1u	/* as it comes */
 #define FEED_LINES	2u	/* a line a message, without its newline */
@@ -21,8 +22,15 @@
 /* Is there a standard input worth forwarding? */
 bool	feed_wanted(void);
 
-/* The feeder's pid, or -errno.  It exits 0, or 1 after saying what failed. */
-pid_t	feed_start(struct ctl *, const char *id, unsigned flags);
+/* The feeder's exit status when the keys that leave were typed. */
+#define FEED_DETACHED	3
+
+/*
+ * The feeder's pid, or -errno.  It exits 0, FEED_DETACHED, or 1 after saying
+ * what failed.  detach: NULL, or the keys to look for.
+ */
+pid_t	feed_start(struct ctl *, const char *id, unsigned flags,
+	    struct detach *);
 void	feed_stop(pid_t *);	/* kill, reap, clear */
 
 /*

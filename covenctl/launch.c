@@ -166,8 +166,10 @@ start(struct watch *w, const struct buf *body, unsigned feed, bool say)
 		ctl_err("session %s", w->id);
 	if (w->tty && isatty(STDIN_FILENO))
 		(void)tty_raw(STDIN_FILENO);
+	w->resize = w->tty;
+	w->screen.eight_bit = !tty_utf8();
 	if (feed != 0) {
-		pid = feed_start(w->ctl, w->id, feed);
+		pid = feed_start(w->ctl, w->id, feed, NULL);
 		w->feeder = pid > 0 ? pid : 0;
 		if (pid < 0)
 			ctl_err("standard input is not forwarded: %s",

@@ -4,6 +4,9 @@ libcovenctl_a_SOURCES = \
 	covenctl/api.c covenctl/api.h \
 	covenctl/bearer.c covenctl/bearer.h \
 	covenctl/client.c covenctl/client.h \
+	covenctl/attach.c covenctl/follow.c \
+	covenctl/detach.c covenctl/detach.h \
+	covenctl/sse.c covenctl/sse.h \
 	covenctl/args.c covenctl/ctl.h covenctl/verbs.c \
 	covenctl/complete.c covenctl/help.c covenctl/record.c \
 	covenctl/doctor.c covenctl/doctor.h \
@@ -16,6 +19,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/panic.c \
 	covenctl/pair.c \
 	covenctl/reply.c covenctl/reply.h \
+	covenctl/screen.c covenctl/screen.h \
 	covenctl/sessions.c \
 	covenctl/start.c \
 	covenctl/table.c covenctl/table.h \
@@ -44,17 +48,43 @@ $(CTL_COMPLETION): covenctl/covenctl$(EXEEXT)
 	@case $@ in *.fish) s=fish ;; */_*) s=zsh ;; *) s=bash ;; esac; \
 	    covenctl/covenctl$(EXEEXT) completion $$s >$@.new && mv $@.new $@
 
-dist_man_MANS += doc/covenctl.1
+# a page a verb; tests/unit/test_ctl_parts looks for them
+dist_man_MANS += doc/covenctl.1 \
+	doc/covenctl-archive.1 \
+	doc/covenctl-attach.1 \
+	doc/covenctl-completion.1 \
+	doc/covenctl-doctor.1 \
+	doc/covenctl-events.1 \
+	doc/covenctl-exec.1 \
+	doc/covenctl-help.1 \
+	doc/covenctl-input.1 \
+	doc/covenctl-kill.1 \
+	doc/covenctl-log.1 \
+	doc/covenctl-logs.1 \
+	doc/covenctl-panic.1 \
+	doc/covenctl-restart.1 \
+	doc/covenctl-run.1 \
+	doc/covenctl-sacrifice.1 \
+	doc/covenctl-sessions.1 \
+	doc/covenctl-start.1 \
+	doc/covenctl-status.1 \
+	doc/covenctl-stop.1 \
+	doc/covenctl-summon.1 \
+	doc/covenctl-token.1
 EXTRA_DIST += tests/golden/covenctl-help.txt
 
-CTL_TESTS = tests/unit/test_ctl_parts tests/unit/test_ctl \
-	tests/unit/test_ctl_daemon
+CTL_TESTS = tests/unit/test_screen tests/unit/test_ctl_parts tests/unit/test_ctl \
+	tests/unit/test_ctl_daemon tests/unit/test_ctl_follow
 check_PROGRAMS += $(CTL_TESTS)
 TESTS += $(CTL_TESTS)
 CTL_FAKE = tests/unit/test_ctl_server.c tests/unit/test_ctl_server.h
+tests_unit_test_screen_SOURCES = tests/unit/test_screen.c
+tests_unit_test_screen_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_parts_SOURCES = tests/unit/test_ctl_parts.c
 tests_unit_test_ctl_parts_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c $(CTL_FAKE)
 tests_unit_test_ctl_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS) -lutil
+tests_unit_test_ctl_follow_SOURCES = tests/unit/test_ctl_follow.c $(CTL_FAKE)
+tests_unit_test_ctl_follow_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_daemon_SOURCES = tests/unit/test_ctl_daemon.c $(CTL_FAKE)
 tests_unit_test_ctl_daemon_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)

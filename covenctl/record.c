@@ -47,22 +47,15 @@ verb_log(struct ctl *ctl)
 	return CTL_OK;
 }
 
+/* --follow: as a stream, where the daemon has those. */
 static int
-watch_id(struct watch *w, struct ctl *ctl)
+follow_or_not(struct watch *w)
 {
-	const char *id = ctl->argv[0];
-	long long after = 0;
-	int rc;
-
-	watch_init(w, ctl, false);
-	if (strlen(id) > WATCH_ID_MAX) {
-		ctl_err("%s: not a session id", id);
-		return CTL_USAGE;
-	}
-	memcpy(w->id, id, strlen(id) + 1);
-	rc = ctl_number(ctl, OPT_AFTER, 0, INT64_MAX, &after);
-	w->after = after;
-	return rc;
+	w->once = w->ctl->opt[OPT_FOLLOW] == NULL;
+	/* A stream knows no limit but the end. */
+	if (w->once || w->limit != 0)
+		return 0;
+	return watch_abilities(w->ctl, &w->stream, NULL);
 }
 
 int
@@ -77,7 +70,8 @@ verb_events(struct ctl *ctl)
 		return rc;
 	w.limit = limit;
 	w.lines = true;
-	w.once = ctl->opt[OPT_FOLLOW] == NULL;
+	if ((rc = follow_or_not(&w)) != 0)
+		return rc;
 	watch_signals(&w);
 	rc = watch_run(&w);
 	/* It shows what is on record: how the session ended is content. */
@@ -93,27 +87,11 @@ verb_logs(struct ctl *ctl)
 
 	if ((rc = watch_id(&w, ctl)) != 0)
 		return rc;
-	w.once = ctl->opt[OPT_FOLLOW] == NULL;
+	if ((rc = follow_or_not(&w)) != 0)
+		return rc;
 	watch_signals(&w);
 	rc = watch_run(&w);
 	return w.ended && w.broken == 0 ? CTL_OK : rc;
-}
-
-int
-verb_attach(struct ctl *ctl)
-{
-	struct watch w;
-	int rc;
-
-	if ((rc = watch_id(&w, ctl)) != 0)
-		return rc;
-	watch_signals(&w);
-	if (feed_wanted()) {
-		pid_t pid = feed_start(ctl, w.id, FEED_BYTES);
-
-		w.feeder = pid > 0 ? pid : 0;
-	}
-	return watch_run(&w);
 }
 
 int

@@ -5,6 +5,8 @@
 
 #include "covenctl/reply.h"
 
+#define STREAM	"text/event-stream"
+
 static int
 bad(struct reply_head *h, const char *why)
 {
@@ -93,6 +95,9 @@ field(const char *s, size_t n, struct reply_head *h, int *lengths)
 			return bad(h, "a header has a control byte");
 	if (name == 17 && strncasecmp(s, "transfer-encoding", name) == 0)
 		return bad(h, "it has a Transfer-Encoding");
+	if (name == 12 && strncasecmp(s, "content-type", name) == 0)
+		h->stream = len == strlen(STREAM) &&
+		    strncasecmp(v, STREAM, len) == 0;
 	if (name != 14 || strncasecmp(s, "content-length", name) != 0)
 		return 0;
 	if (++*lengths != 1)
@@ -116,6 +121,9 @@ parse_head(const char *s, size_t n, struct reply_head *h)
 			return rc;
 		at = eol + 1;
 	}
+	if (h->stream)
+		return lengths == 0 && h->status == 200 ? 0 :
+		    bad(h, "it is a stream with a length");
 	return lengths == 1 ? 0 : bad(h, "it has no Content-Length");
 }
 
@@ -134,7 +142,7 @@ reply_parse(const char *s, size_t n, struct reply_head *h)
 	if (h->head_len > REPLY_HEAD_MAX)
 		return bad(h, "its head is longer than 64 KiB");
 	rc = parse_head(s, h->head_len - 2, h);
-	if (rc != 0)
+	if (rc != 0 || h->stream)
 		return rc;
 	if (n - h->head_len > h->body_len)
 		return bad(h, "there are bytes after its body");

@@ -1,6 +1,7 @@
 #include <sys/ioctl.h>
 
 #include <errno.h>
+#include <langinfo.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "covenctl/screen.h"
 #include "covenctl/tty.h"
 
 #define SIZE_LIMIT	1000	/* the daemon takes no larger terminal */
@@ -15,17 +17,35 @@
 static struct termios saved;
 static int saved_fd = -1;
 static pid_t saved_by;
+static volatile sig_atomic_t changed;
+
+/* A forked child that exits must not undo its parent's raw mode. */
+static void
+put_back(int how)
+{
+	if (saved_fd < 0 || saved_by != getpid())
+		return;
+	if (changed)
+		(void)!write(STDOUT_FILENO, screen_reset,
+		    strlen(screen_reset));
+	(void)tcsetattr(saved_fd, how, &saved);
+}
 
 void
 tty_restore(void)
 {
 	int keep = errno;
 
-	/* A forked child that exits must not undo its parent's raw mode. */
-	if (saved_fd >= 0 && saved_by == getpid())
-		(void)tcsetattr(saved_fd, TCSAFLUSH, &saved);
+	put_back(TCSAFLUSH);
+	changed = 0;
 	saved_fd = -1;
 	errno = keep;
+}
+
+void
+tty_changed(bool yes)
+{
+	changed = yes;
 }
 
 static void
@@ -76,6 +96,21 @@ tty_resume(void)
 {
 	if (saved_fd >= 0)
 		(void)make_raw(saved_fd);
+}
+
+bool
+tty_utf8(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+/* What was typed ahead is for whoever is started again. */
+void
+tty_stop(void)
+{
+	put_back(TCSADRAIN);
+	(void)raise(SIGSTOP);
+	tty_resume();
 }
 
 void

@@ -56,6 +56,8 @@ static const struct opt opts[OPT_COUNT] = {
 	    "of list, read, input and launch:HARNESS", 0, NULL },
 	[OPT_EXPIRES] = { "expires", "TIME",
 	    "how long it is good for, such as 12h (else 30d)", 0, NULL },
+	[OPT_DETACH_KEY] = { "detach-key", "KEYS",
+	    "what leaves it (ctrl-] if not given)", 0, NULL },
 	[OPT_YES] = { "yes", NULL, "do not ask first", 'y', NULL },
 	[OPT_FOREGROUND] = { "foreground", NULL,
 	    "become the daemon; log to standard error", 0, NULL },
@@ -95,9 +97,12 @@ static const struct verb verbs[] = {
 	    O(ALL) | O(LIMIT) | O(STATUS) | O(HARNESS) | O(SEARCH) | O(IDS),
 	    0, 0, VERB_HOME, NULL,
 	    "Newest first.  --status live means created or running." },
-	{ "attach", "ID", "follow a session and send it lines", verb_attach,
-	    O(AFTER), 1, 1, VERB_HOME, NULL,
-	    "Shows what the session printed, then follows it." },
+	{ "attach", "ID", "make this terminal the session's", verb_attach,
+	    O(AFTER) | O(DETACH_KEY), 1, 1, VERB_HOME, NULL,
+	    "Shows what the session printed, then follows it; what is typed "
+	    "goes to it, and ctrl-] leaves it running.  Sequences that make "
+	    "a terminal answer or act are dropped; the manual lists those "
+	    "that pass." },
 	{ "log", "ID", "what happened, a line an event", verb_log, 0,
 	    1, 1, VERB_HOME, NULL,
 	    "A line an event: time, level, text." },

@@ -18,6 +18,7 @@
 
 #define WAIT_MS		20000	/* how long the daemon may hold a page back */
 #define PAGE		1000
+#define RESIZE_MS	2000
 #define RUSH_NS		(INT64_C(50) * 1000000)
 #define RETRY_NS	(INT64_C(10) * 1000000000)
 
@@ -44,23 +45,44 @@ watch_fini(struct watch *w)
 	mem_close(&w->sigfd);
 }
 
-/* A POST on a connection of its own, while another may be waiting. */
-static int
-post_aside(struct watch *w, const char *tail, const char *text)
+/* While another exchange may be waiting. */
+int
+watch_post(struct watch *w, const char *tail, const char *text,
+    int timeout_ms)
 {
 	struct ctl ctl = *w->ctl;
 	autoanswer struct answer a = { 0 };
 	char target[API_TARGET_MAX];
 	struct request q = { .method = "POST", .target = target, .body = text,
-	    .body_len = strlen(text), .timeout_ms = API_SLOW_MS };
+	    .body_len = strlen(text), .timeout_ms = timeout_ms };
 	int rc;
 
 	ctl.client.wake_fd = -1;
 	if ((rc = api_session(target, w->id, tail)) != 0)
 		return rc;
 	rc = api_call(&ctl, &q, &a);
-	/* 409: it has just ended by itself, which is what was wanted. */
-	return rc == 0 && !answer_ok(&a) && a.status != 409 ? a.status : rc;
+	return rc == 0 && !answer_ok(&a) ? a.status : rc;
+}
+
+/* 409: it has just ended by itself, which is what was wanted. */
+static int
+post_aside(struct watch *w, const char *tail, const char *text)
+{
+	int rc = watch_post(w, tail, text, API_SLOW_MS);
+
+	return rc == 409 ? 0 : rc;
+}
+
+int
+watch_resize(struct watch *w)
+{
+	unsigned rows, cols;
+	char text[64];
+
+	tty_size(STDOUT_FILENO, &rows, &cols);
+	(void)snprintf(text, sizeof(text), "{\"rows\":%u,\"cols\":%u}", rows,
+	    cols);
+	return watch_post(w, "/resize", text, RESIZE_MS);
 }
 
 static void
@@ -117,7 +139,8 @@ on_child(struct watch *w)
 	    waitpid(w->feeder, &status, WNOHANG) != w->feeder)
 		return;
 	w->feeder = 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	w->left = WIFEXITED(status) && WEXITSTATUS(status) == FEED_DETACHED;
+	if (w->left || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
 		return;
 	/* Input that stops half-way must not pass for all of it. */
 	w->fed_badly = true;
@@ -137,24 +160,31 @@ on_wake(void *ctx)
 	while (read(w->sigfd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo == SIGCHLD)
 			on_child(w);
+		else if (si.ssi_signo == SIGTSTP)
+			tty_stop();
 		else if (si.ssi_signo == SIGCONT)
 			tty_resume();
-		else if (!on_stop(w, (int)si.ssi_signo))
+		else if (si.ssi_signo == SIGWINCH) {
+			/* One that cannot take it is not asked again. */
+			if (w->resize && w->id[0] != '\0')
+				w->resize = watch_resize(w) == 0;
+		} else if (!on_stop(w, (int)si.ssi_signo))
 			go_on = false;
 	}
-	return go_on;
+	return go_on && !w->left;
 }
 
 void
 watch_signals(struct watch *w)
 {
+	static const int own[] = { SIGCHLD, SIGCONT, SIGTSTP, SIGWINCH };
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < nitems(passed_on); i++)
 		sigaddset(&set, passed_on[i].signo);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGCONT);
+	for (size_t i = 0; i < nitems(own); i++)
+		sigaddset(&set, own[i]);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	w->sigfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	w->ctl->client.wake_fd = w->sigfd;
@@ -179,10 +209,16 @@ emit(struct watch *w, int fd, const char *p, size_t n)
 		end_session(w);
 }
 
-static bool
-escaped(const struct watch *w, int fd)
+/* On its way to a terminal; both streams come to the same one. */
+static void
+show(struct watch *w, int fd, const char *s, size_t n, struct buf *shown)
 {
-	return !w->tty && isatty(fd);
+	if (!w->tty) {
+		text_filter(&w->filter[fd == STDERR_FILENO], s, n, shown);
+		return;
+	}
+	screen_filter(&w->screen, s, n, shown);
+	tty_changed(w->screen.changed != 0);
 }
 
 static void
@@ -202,8 +238,8 @@ on_output(struct watch *w, const struct jr *payload)
 		s = jr_kstrn(payload, "data", &n);
 	if (s == NULL)
 		return;
-	if (escaped(w, fd)) {
-		text_filter(&w->filter[fd == STDERR_FILENO], s, n, &shown);
+	if (isatty(fd)) {
+		show(w, fd, s, n, &shown);
 		s = buf_head(&shown);
 		n = buf_left(&shown);
 	}
@@ -213,6 +249,11 @@ on_output(struct watch *w, const struct jr *payload)
 static void
 flush_filters(struct watch *w)
 {
+	autobuf struct buf last = { 0 };
+
+	screen_end(&w->screen, &last);
+	emit(w, STDOUT_FILENO, buf_head(&last), buf_left(&last));
+	tty_changed(false);
 	for (int i = 0; i < 2; i++) {
 		autobuf struct buf shown = { 0 };
 
@@ -275,8 +316,8 @@ print_json(struct watch *w, const struct jr *event)
 	emit(w, STDOUT_FILENO, "\n", 1);
 }
 
-static void
-on_event(struct watch *w, const struct jr *event)
+void
+watch_event(struct watch *w, const struct jr *event)
 {
 	const char *kind = jr_kstr(event, "kind");
 	size_t n;
@@ -302,6 +343,13 @@ on_event(struct watch *w, const struct jr *event)
 		w->killed = true;
 	if (strcmp(kind, "exit") == 0)
 		on_exit_event(w, payload);
+}
+
+void
+watch_ended(struct watch *w, const char *status, int64_t code)
+{
+	w->ended = true;
+	w->status = code >= 0 ? (int)(code & 0xff) : status_by_name(w, status);
 }
 
 /* A failure that the daemon's own supervision repairs in a moment. */
@@ -386,9 +434,9 @@ check_ended(struct watch *w, bool *settled)
 		*settled = true;
 		return 0;
 	}
-	w->ended = true;
-	w->status = jr_ki64(a.doc, "exit_code", &code) ? (int)(code & 0xff) :
-	    status_by_name(w, status);
+	if (!jr_ki64(a.doc, "exit_code", &code))
+		code = -1;
+	watch_ended(w, status, code);
 	return 0;
 }
 
@@ -407,7 +455,7 @@ turn(struct watch *w, bool *settled)
 	events = jr_get(a.doc, "events");
 	n = jr_count(events);
 	for (size_t i = 0; i < n && !w->ended && w->broken == 0; i++)
-		on_event(w, jr_at(events, i));
+		watch_event(w, jr_at(events, i));
 	if (w->limit > 0 && (w->limit -= (int64_t)n) <= 0)
 		w->ended = true;
 	if (w->once && !jr_ktrue(a.doc, "hasMore"))
@@ -430,9 +478,16 @@ watch_run(struct watch *w)
 	if (w->own && w->signals != 0)
 		pass_on(w, w->first);
 	while (rc == 0 && !w->ended && w->broken == 0)
-		rc = turn(w, &settled);
+		rc = w->stream ? follow(w) : turn(w, &settled);
 	flush_filters(w);
+	if (w->left && w->tty && w->screen.last != '\n')
+		emit(w, STDOUT_FILENO, "\r\n", 2);
 	watch_fini(w);
+	if (w->left) {
+		ctl_err("left; session %s goes on: covenctl attach %s", w->id,
+		    w->id);
+		return CTL_OK;
+	}
 	if (rc != 0) {
 		if (!w->own && w->signals != 0)
 			ctl_err("left; session %s goes on", w->id);

@@ -18,3 +18,6 @@ check_PROGRAMS += tests/unit/test_redact
 TESTS += tests/unit/test_redact
 tests_unit_test_redact_SOURCES = tests/unit/test_redact.c
 tests_unit_test_redact_LDADD = $(REDACTC_LIBS) $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+# For tests that play the monitor.
+REDACTOR_FIXTURE = tests/unit/redactor_fixture.c tests/unit/redactor_fixture.h

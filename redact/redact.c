@@ -14,7 +14,7 @@
 
 struct redact {
 	struct redactor	*redactor;
-	bool		 json;
+	bool		 json, by_member;
 	struct scan	 scan;
 	struct members	 members;
 	struct buf	 valued;	/* what members made of a piece */
@@ -35,6 +35,7 @@ redact_new(struct redactor *r, unsigned flags)
 
 	t->redactor = r;
 	t->json = (flags & REDACT_JSON) != 0;
+	t->by_member = (flags & REDACT_MEMBERS) != 0;
 	scan_open(r, &t->scan);
 	return t;
 }
@@ -254,7 +255,7 @@ feed(struct redact *t, const char *p, size_t n, struct buf *out)
 bool
 redact_feed(struct redact *t, const char *p, size_t n, struct buf *out)
 {
-	if (!t->json)
+	if (!t->by_member)
 		return feed(t, p, n, out);
 	buf_clear(&t->valued);
 	if (members_feed(&t->members, p, n, &t->valued))

@@ -8,10 +8,11 @@
  * the caller likes: redact_expire lets it go, and what follows is still taken
  * for the rest of it.
  *
- * The text may be JSON, a value a line (REDACT_JSON).  Then the value of a
- * member whose name says that it is secret is replaced as a whole, secrets
- * are looked for inside strings, escapes included, and what comes out is JSON
- * again.
+ * The text may be JSON or the inside of one of its strings (REDACT_JSON):
+ * secrets are looked for with its escapes in them, none goes beyond the end
+ * of a string, and what comes out is JSON again.  Where it is values, one a
+ * line (REDACT_MEMBERS as well), the value of a member whose name says that it
+ * is secret is replaced as a whole.
  */
 #ifndef COVEN_REDACT_H
 #define COVEN_REDACT_H
@@ -30,6 +31,7 @@
 #define REDACT_ROOM(n)	(12 * ((n) + REDACT_HELD))
 
 #define REDACT_JSON	1u
+#define REDACT_MEMBERS	2u
 
 struct redactor;
 struct redact;

@@ -421,7 +421,7 @@ static const struct filter_def filters[FILTER__COUNT] = {
 	[FILTER_APID] = ROLE_FILTER("apid", &set_fstat, &set_memfd, &set_apid),
 	[FILTER_STORED] = ROLE_FILTER("stored", &set_memfd, &set_stored),
 	[FILTER_RUNNER] = ROLE_FILTER("runner", &set_fstat, &set_runner),
-	[FILTER_CONFREAD] = ROLE_FILTER("confread", &set_fstat,
+	[FILTER_CONFREAD] = ROLE_FILTER("confread", &set_fstat, &set_memfd,
 	    &set_confread),
 	[FILTER_PAYLOAD] = { "payload", ROW_ALLOW,
 	    { &set_dangerous, &set_terminal, &set_families, &set_keys,

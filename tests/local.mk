@@ -72,11 +72,13 @@ check-valgrind:
 # make check, which must pass in any build folder without root.
 EXTRA_DIST += tests/lib.sh tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/output.py tests/it/sse.py $(it_tests) \
+	tests/it/run tests/it/output.py tests/it/sse.py \
+	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/bench/bench.sh tests/agents/agents.sh \
 	tests/agents/model_endpoint.py
 it_tests = \
+	tests/it/attach.sh \
 	tests/it/attack_package.sh \
 	tests/it/attack_roots.sh \
 	tests/it/attack_sockets.sh \

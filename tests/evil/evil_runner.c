@@ -217,6 +217,7 @@ static chan_handler *const control_handlers[MSG__COUNT] = {
 	[MSG_PEER] = on_peer,
 	[MSG_RUN_IO] = evil_hear,
 	[MSG_RUN_GO] = on_go,
+	[MSG_REDACTOR] = evil_hear,
 	[MSG_SHUTDOWN] = evil_hear,
 };
 

@@ -30,6 +30,14 @@ on_harness(void *ctx, const struct msg_harness_row *row)
 }
 
 static void
+on_familiar(void *ctx, const struct msg_familiar_row *row)
+{
+	(void)ctx;
+	(void)row;
+	abort();	/* nor of these */
+}
+
+static void
 on_error(void *ctx, uint32_t line, const char *key, const char *text)
 {
 	(void)line;
@@ -49,8 +57,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	unsigned errors = 0;
-	const struct confread_sink sink = { on_row, on_harness, on_error,
-	    on_warn, &errors };
+	const struct confread_sink sink = { on_row, on_harness, on_familiar,
+	    on_error, on_warn, &errors };
 
 	confread_manifest((const char *)data, n, &sink);
 	return 0;

@@ -32,6 +32,14 @@ on_harness(void *ctx, const struct msg_harness_row *row)
 }
 
 static void
+on_familiar(void *ctx, const struct msg_familiar_row *row)
+{
+	(void)ctx;
+	(void)row;
+	abort();	/* nor of these */
+}
+
+static void
 on_error(void *ctx, uint32_t line, const char *key, const char *text)
 {
 	(void)ctx;
@@ -50,8 +58,8 @@ on_warn(void *ctx, const char *text)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	const struct confread_sink sink = { on_row, on_harness, on_error,
-	    on_warn, NULL };
+	const struct confread_sink sink = { on_row, on_harness, on_familiar,
+	    on_error, on_warn, NULL };
 
 	confread_toml((const char *)data, n, &sink);
 	return 0;

@@ -19,6 +19,7 @@
 #include "common/memfd.h"
 #include "coven-runner/run.h"
 #include "sandbox/role.h"
+#include "tests/unit/redactor_fixture.h"
 #include "tests/unit/runner_json.h"
 #include "tests/unit/runner_world.h"
 
@@ -286,12 +287,15 @@ go(struct world *w, const struct world_spec *s)
 	    s->harness : "exec", .transport = s->transport,
 	    .stdin_data = { prompt, strlen(prompt) }, .stdin_eof = s->eof };
 	struct msg_run_go m = { .transport = s->transport };
+	struct msg_redactor patterns = { 0 };
 	autobuf struct buf b = { 0 };
 	autoclose int fd = -1;
 
 	assert_int_equal(msg_encode(&b, MSG_RUN_SPEC, &spec), 0);
 	fd = memfd_make("spec", buf_head(&b), buf_left(&b));
 	assert_true(fd >= 0);
+	assert_int_equal(chan_send(&w->monitor, MSG_REDACTOR, &patterns,
+	    redactor_fixture(false)), 0);
 	assert_int_equal(chan_send(&w->monitor, MSG_RUN_GO, &m, fd), 0);
 }
 

@@ -15,6 +15,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "tests/unit/redactor_fixture.h"
 #include "tests/unit/stored_peers.h"
 
 struct world w;
@@ -202,6 +203,7 @@ on_control_end(struct chan *c, int why)
 void
 stored_up(void)
 {
+	struct msg_redactor patterns = { .log_retention_days = 30 };
 	char why[256];
 	int fds[2];
 
@@ -213,6 +215,8 @@ stored_up(void)
 	peer_open(&w.monitor, &fds[1], ROLE_MONITOR, CS_READY);
 	if (stored_init(&w.stored, w.loop, &w.control, why, sizeof(why)) < 0)
 		fail_msg("%s", why);
+	assert_int_equal(chan_send(&w.monitor.chan, MSG_REDACTOR, &patterns,
+	    redactor_fixture(true)), 0);
 }
 
 void

@@ -84,6 +84,15 @@ on_harness(void *ctx, const struct msg_harness_row *h)
 }
 
 static void
+on_familiar(void *ctx, const struct msg_familiar_row *f)
+{
+	(void)buf_addf(ctx, "%s (%s, %s) %s%s, a %s: %s", f->id, f->name,
+	    f->display_name, f->emoji, f->icon, f->role, f->description);
+	(void)buf_addf(ctx, "; %s; %s; %s\n", f->pronouns, f->active_channel,
+	    f->workspace);
+}
+
+static void
 on_error(void *ctx, uint32_t line, const char *key, const char *text)
 {
 	(void)buf_addf(ctx, "%u %s: %s\n", line, key, text);
@@ -100,8 +109,8 @@ typedef void reader(const char *, size_t, const struct confread_sink *);
 static void
 read_into(struct buf *b, reader *read_it, const char *text, size_t n)
 {
-	struct confread_sink sink = { on_row, on_harness, on_error, on_warn,
-	    b };
+	struct confread_sink sink = { on_row, on_harness, on_familiar,
+	    on_error, on_warn, b };
 	/* Exactly n bytes, so that a sanitizer sees a read past them. */
 	autofree char *copy = mem_alloc(n + 1);
 

@@ -620,6 +620,8 @@ static void
 attach_follows_and_leaves(void **state)
 {
 	static const struct rule rules[] = {
+		{ .method = "GET", .target = "/health ", .status = 200,
+		    .health = true },
 		R("GET", "/events?afterSeq=0&", 200, PAGE(OUT(1, "hello"))),
 		R("GET", "/events?", 200, PAGE("")), RUNNING,
 	};

@@ -257,6 +257,39 @@ verbs_say_what_they_are(void **state)
 	}
 }
 
+/* A page for each verb, or group of two words, that names its options. */
+static void
+verbs_have_manual_pages(void **state)
+{
+	const char *dir = getenv("srcdir");
+	const struct verb *v;
+	size_t n;
+
+	(void)state;
+	v = verb_table(&n);
+	for (size_t i = 0; i < n; i++) {
+		char path[512], page[16384], want[64];
+		FILE *f;
+
+		(void)snprintf(path, sizeof(path), "%s/doc/covenctl-%.*s.1",
+		    dir != NULL ? dir : ".", (int)strcspn(v[i].name, " "),
+		    v[i].name);
+		f = fopen(path, "r");
+		if (f == NULL)
+			fail_msg("%s has no page %s", v[i].name, path);
+		page[fread(page, 1, sizeof(page) - 1, f)] = '\0';
+		(void)fclose(f);
+		for (size_t o = 0; o < OPT_COUNT; o++) {
+			(void)snprintf(want, sizeof(want), "Fl -%s",
+			    opt_table()[o].name);
+			if ((v[i].opts & UINT64_C(1) << o) != 0 &&
+			    strstr(page, want) == NULL)
+				fail_msg("%s does not name --%s", path,
+				    opt_table()[o].name);
+		}
+	}
+}
+
 static void
 help_is_the_golden_file(void **state)
 {
@@ -291,6 +324,7 @@ main(void)
 		cmocka_unit_test(long_sequences_are_not_held),
 		cmocka_unit_test(a_line_is_one_line),
 		cmocka_unit_test(verbs_say_what_they_are),
+		cmocka_unit_test(verbs_have_manual_pages),
 		cmocka_unit_test(help_is_the_golden_file),
 	};
 
