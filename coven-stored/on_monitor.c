@@ -180,6 +180,7 @@ on_serve(struct chan *c, const union msg_any *msg, int *fd)
 	serve_runs(s);
 	/* What an earlier life did not finish. */
 	upkeep_wake(s, UPKEEP_PURGE);
+	search_rescan(s);
 	return 0;
 }
 

@@ -288,6 +288,18 @@ store_drop_events(struct store *s, int64_t key)
 	return db_run(s->db, SQL_BLOCK_DROP_ALL, "i", key);
 }
 
+int
+store_drop_some(struct store *s, int64_t key, uint32_t max, bool *more)
+{
+	int r;
+
+	forget_tail(s, key);
+	s->dead_due = true;
+	r = db_run(s->db, SQL_BLOCK_DROP_SOME, "ii", key, (int64_t)max);
+	*more = r == 0 && db_changes(s->db) == (int64_t)max;
+	return r;
+}
+
 #define PRUNE_ROWS	32		/* a call */
 
 struct old_row {

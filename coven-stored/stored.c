@@ -68,10 +68,10 @@ stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
 
 void
 stored_reply_page(struct stored *s, struct asked *asked,
-    const struct page *page, const char *status)
+    const struct page *page, const char *text)
 {
 	struct msg_reply m = { .code = STORE_OK, .rows = page->rows,
-	    .more = page->more, .text = status };
+	    .more = page->more, .text = text };
 
 	send_rows(s, asked, &m, &page->out);
 }
@@ -200,6 +200,7 @@ stored_init(struct stored *s, struct loop *l, struct chan *control,
 		return r;
 	writer_init(s);
 	upkeep_init(s);
+	search_init(s);
 	loop_on_batch(l, on_batch, s);
 	return 0;
 }
@@ -218,6 +219,7 @@ stored_fini(struct stored *s)
 	runs_free(s);
 	timer_stop(s->loop, &s->writer.retry);
 	timer_stop(s->loop, &s->upkeep.timer);
+	search_fini(s);
 	timer_stop(s->loop, &s->stop_timer);
 	heads_fini(s);
 	loop_on_batch(s->loop, NULL, NULL);

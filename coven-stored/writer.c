@@ -140,6 +140,8 @@ tell(struct stored *s, struct job_list *list)
 		}
 		if (j->key != 0)
 			asks_wake(s, j->key);
+		if (j->key != 0 || job_row(j->kind)->adds)
+			search_note(s, j->key);
 	}
 	wake_audit(s);
 	while ((j = TAILQ_FIRST(list)) != NULL) {

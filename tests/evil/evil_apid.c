@@ -202,9 +202,14 @@ list(struct evil *e)
 	    .include_archived = evil_pick(e, 3),
 	    .after_created = evil_once_in(e, 2) ? "" : "zzz\xff",
 	    .after_id = any_id(e) };
+	static const char *const odd[] = { "", "sh", "\"", "* OR NEAR(",
+	    "\xff\xfe", "x' UNION SELECT 1 --" };
 
 	if (evil_once_in(e, 2))
 		m.after_created = m.after_id = "";
+	m.status = odd[evil_pick(e, 2)];
+	m.harness = odd[evil_pick(e, nitems(odd))];
+	m.query = odd[evil_pick(e, nitems(odd))];
 	evil_send(e, TO_STORED, MSG_SESSION_LIST, &m);
 }
 
