@@ -16,6 +16,7 @@ libstored_a_SOURCES = \
 	coven-stored/page.c coven-stored/page.h \
 	coven-stored/pairings.c \
 	coven-stored/records.c \
+	coven-stored/report.c \
 	coven-stored/reserve.c coven-stored/reserve.h \
 	coven-stored/resize.c \
 	coven-stored/run.c \

@@ -157,6 +157,8 @@ const char	*event_kind_name(enum event_kind);
 /* Append one event; seq is assigned and never given out again. */
 int	 store_add_event(struct store *, int64_t key,
 	    const struct store_event *);
+/* The last number that was given out and is durable. */
+uint64_t store_last_seq(const struct store *);
 /* The runner's writes up to n are in this transaction or durable. */
 int	 store_set_last_n(struct store *, int64_t key, uint64_t n);
 

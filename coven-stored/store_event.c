@@ -47,6 +47,12 @@ store_add_event(struct store *s, int64_t key, const struct store_event *e)
 
 /* --- ids --- */
 
+uint64_t
+store_last_seq(const struct store *s)
+{
+	return s->durable_seq;
+}
+
 void
 store_event_id(const struct store *s, uint64_t seq, char out[UUID_LEN])
 {

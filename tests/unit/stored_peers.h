@@ -31,6 +31,7 @@ struct world {
 	bool		 lied;		/* stored found the monitor lying */
 	struct peer	 monitor, apid, runner[4];
 	uint64_t	 tag;
+	struct msg_store_stats	stats;	/* the last that apid was told */
 };
 
 extern struct world w;
