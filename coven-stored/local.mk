@@ -23,6 +23,7 @@ libstored_a_SOURCES = \
 	coven-stored/search.c \
 	coven-stored/search_text.c coven-stored/search_text.h \
 	coven-stored/segment.c coven-stored/segment.h \
+	coven-stored/siphash.c coven-stored/siphash.h \
 	coven-stored/sql.def \
 	coven-stored/sqlite.c coven-stored/sqlite.h \
 	coven-stored/store.c coven-stored/store.h \

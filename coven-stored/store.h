@@ -167,6 +167,12 @@ typedef int	 store_event_cb(void *ctx, const struct store_event *);
 /* Events with seq > after, ascending, at most limit (0: all). */
 int	 store_events(struct store *, int64_t key, uint64_t after,
 	    uint32_t limit, store_event_cb *, void *);
+/*
+ * The same, each payload as it stands between the quotes of a JSON string:
+ * that is how it lies on disk, and what a page of events needs.
+ */
+int	 store_events_json(struct store *, int64_t key, uint64_t after,
+	    uint32_t limit, store_event_cb *, void *);
 
 /*
  * Whoever searches, counts or removes events goes through this section: how

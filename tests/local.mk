@@ -26,21 +26,25 @@ tests_it_without_LDFLAGS = -no-pie
 tests_it_without_LDADD = $(SECCOMP_LIBS)
 
 # make bench: every figure beside its floor, in one run.
-check_PROGRAMS += tests/bench/floor tests/bench/client
+check_PROGRAMS += tests/bench/floor tests/bench/client tests/bench/fixture
 tests_bench_floor_SOURCES = tests/bench/floor.c $(NET_SOURCES)
 tests_bench_floor_CPPFLAGS = $(PLAIN_CPPFLAGS)
 tests_bench_floor_CFLAGS = $(PLAIN_CFLAGS)
 tests_bench_floor_LDFLAGS = -no-pie
-tests_bench_client_SOURCES = tests/bench/client.c $(NET_SOURCES)
+tests_bench_client_SOURCES = tests/bench/client.c tests/bench/client.h \
+	tests/bench/events.c tests/bench/idle.c $(NET_SOURCES)
 tests_bench_client_CPPFLAGS = $(PLAIN_CPPFLAGS)
 tests_bench_client_CFLAGS = $(PLAIN_CFLAGS) $(JSONC_CFLAGS) $(MD_CFLAGS)
 tests_bench_client_LDFLAGS = -no-pie
 tests_bench_client_LDADD = $(JSONC_LIBS) $(MD_LIBS)
 
+tests_bench_fixture_SOURCES = tests/bench/fixture.c
+tests_bench_fixture_LDADD = $(STORED_LIBS)
+
 BENCH_STAGE = bench-stage
 .PHONY: bench
 bench: all tests/bench/floor$(EXEEXT) tests/bench/client$(EXEEXT) \
-		tests/it/rawhttp$(EXEEXT)
+		tests/bench/fixture$(EXEEXT) tests/it/rawhttp$(EXEEXT)
 	rm -rf $(BENCH_STAGE)
 	$(MAKE) -s install DESTDIR="$$(pwd)/$(BENCH_STAGE)" prefix=/suite \
 	    exec_prefix=/suite >/dev/null
