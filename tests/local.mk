@@ -97,6 +97,7 @@ it_tests = \
 	tests/it/home_refusals.sh \
 	tests/it/kill_tree.sh \
 	tests/it/openapi_replies.sh \
+	tests/it/notify.sh \
 	tests/it/panic.sh \
 	tests/it/records.sh \
 	tests/it/recovery.sh \
@@ -111,6 +112,7 @@ it_tests = \
 	tests/it/stalled_clients.sh \
 	tests/it/stop_is_clean.sh \
 	tests/it/stream.sh \
+	tests/it/systemd_units.sh \
 	tests/it/two_homes.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh
