@@ -43,6 +43,7 @@ STORED_TESTS = tests/unit/test_store_search tests/unit/test_search_text \
 	tests/unit/test_store_block \
 	tests/unit/test_store_page \
 	tests/unit/test_stored tests/unit/test_stored_ask \
+	tests/unit/test_stored_clean \
 	tests/unit/test_stored_audit tests/unit/test_stored_full \
 	tests/unit/test_stored_records
 check_PROGRAMS += $(STORED_TESTS)
@@ -79,6 +80,10 @@ tests_unit_test_stored_audit_SOURCES = tests/unit/test_stored_audit.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_audit_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 tests_unit_test_stored_audit_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stored_clean_SOURCES = tests/unit/test_stored_clean.c \
+	$(STORED_PEERS)
+tests_unit_test_stored_clean_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
+tests_unit_test_stored_clean_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_stored_full_SOURCES = tests/unit/test_stored_full.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_full_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)

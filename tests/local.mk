@@ -74,9 +74,9 @@ check-valgrind:
 
 # Integration tests against the staged tree of ./run-tests are not part of
 # make check, which must pass in any build folder without root.
-EXTRA_DIST += tests/lib.sh tests/sandbox_rows.sh tests/setup.sh \
+EXTRA_DIST += tests/lib.sh tests/wire.sh tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/output.py tests/it/sse.py \
+	tests/it/run tests/it/output.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/bench/bench.sh tests/agents/agents.sh \
@@ -88,6 +88,7 @@ it_tests = \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
 	tests/it/config.sh \
+	tests/it/contract_wire.sh \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
 	tests/it/exec_basics.sh \
@@ -115,6 +116,7 @@ it_tests = \
 	tests/it/stream.sh \
 	tests/it/systemd_units.sh \
 	tests/it/two_homes.sh \
+	tests/it/w_privacy.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh
 
