@@ -21,6 +21,7 @@
 #include "coven-monitor/conf_load.h"
 #include "coven-monitor/confine.h"
 #include "coven-monitor/monitor.h"
+#include "coven-monitor/notify.h"
 #include "sandbox/profile.h"
 #include "sandbox/role.h"
 
@@ -351,6 +352,7 @@ prepare(struct monitor *m, const struct options *o)
 		cgroup_open(&m->cgroup, &m->home.st, m->owner.uid);
 	confine_self(m->owner.root);
 	harness_table_init(&m->harnesses);
+	notify_status("reads the configuration");
 	r = conf_load(m);
 	if (r != 0)
 		return r;
@@ -388,6 +390,7 @@ main(int argc, char **argv)
 	m->stop_conn = m->sock.fd = m->cgroup.dir = -1;
 	m->stored.pidfd.fd = m->apid.pidfd.fd = -1;
 	default_signals();
+	notify_init();
 	m->loop = loop_new();
 	msg_table_digest(m->table_digest);
 	r = prepare(m, &o);

@@ -150,6 +150,7 @@ store_close(struct store *s)
 	tails_fini(&s->tails);
 	segments_fini(&s->segments);
 	buf_fini(&s->scratch);
+	buf_fini(&s->plain);
 	db_close(s->db);
 	free(s);
 }

@@ -159,6 +159,8 @@ const char	*event_kind_name(enum event_kind);
 /* Append one event; seq is assigned and never given out again. */
 int	 store_add_event(struct store *, int64_t key,
 	    const struct store_event *);
+/* The last number that was given out and is durable. */
+uint64_t store_last_seq(const struct store *);
 /*
  * The runner's writes up to n are in this transaction or durable, and so many
  * bytes of payload came with those that are new.
@@ -170,6 +172,12 @@ typedef int	 store_event_cb(void *ctx, const struct store_event *);
 
 /* Events with seq > after, ascending, at most limit (0: all). */
 int	 store_events(struct store *, int64_t key, uint64_t after,
+	    uint32_t limit, store_event_cb *, void *);
+/*
+ * The same, each payload as it stands between the quotes of a JSON string:
+ * that is how it lies on disk, and what a page of events needs.
+ */
+int	 store_events_json(struct store *, int64_t key, uint64_t after,
 	    uint32_t limit, store_event_cb *, void *);
 
 /*

@@ -161,6 +161,7 @@ on_batch(void *ctx)
 	heads_look(s);
 	if (chan_is_open(&s->apid) && chan_queued(&s->apid) == 0)
 		chan_resume(&s->apid);
+	report_send(s);
 	stored_stop_if_done(s);
 }
 
@@ -200,6 +201,7 @@ stored_init(struct stored *s, struct loop *l, struct chan *control,
 	if (r < 0)
 		return r;
 	writer_init(s);
+	report_init(s);
 	upkeep_init(s);
 	search_init(s);
 	stats_init(s);
@@ -220,6 +222,7 @@ stored_fini(struct stored *s)
 	}
 	runs_free(s);
 	timer_stop(s->loop, &s->writer.retry);
+	report_fini(s);
 	timer_stop(s->loop, &s->upkeep.timer);
 	search_fini(s);
 	timer_stop(s->loop, &s->stats.deadline);

@@ -355,6 +355,20 @@ void	stored_reply_page(struct stored *, struct asked *, const struct page *,
 void	stored_reply_session(struct stored *, struct asked *, enum store_code,
 	    const char *id);
 
+/* --- what health says of the writer (report.c) --- */
+
+struct report {
+	bool		 due;		/* something has changed */
+	struct timer	 pause;		/* running: said a moment ago */
+	uint64_t	 transactions;
+	uint64_t	 first_seq;	/* when this process began */
+};
+
+void	report_init(struct stored *);
+void	report_fini(struct stored *);
+/* At the end of a turn: tell apid, when it is due and it listens. */
+void	report_send(struct stored *);
+
 /* --- the role --- */
 
 struct stored {
@@ -365,6 +379,7 @@ struct stored {
 	struct redactor		*redactor;	/* before SERVE */
 	uint32_t		 log_retention_days;
 	struct writer		 writer;
+	struct report		 report;
 	struct upkeep		 upkeep;
 	struct search		 search;
 	struct stats		 stats;

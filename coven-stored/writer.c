@@ -89,6 +89,8 @@ transact(struct stored *s, job_filter *want)
 	}
 	if (r == 0) {
 		FAILPOINT("stored.after-commit");
+		s->report.transactions++;
+		s->report.due = true;
 		return 0;
 	}
 	store_rollback(s->store);
@@ -269,7 +271,7 @@ stall(struct stored *s, int error)
 	if (!s->writer.stalled)
 		log_error("commit: %s: output waits, requests are refused",
 		    strerror(-error));
-	s->writer.stalled = true;
+	s->writer.stalled = s->report.due = true;
 	s->writer.due = false;
 	refuse_requests(s);
 	TAILQ_FOREACH(j, &s->writer.jobs, link)

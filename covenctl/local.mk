@@ -17,6 +17,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/launch.c \
 	covenctl/lifecycle.c covenctl/lifecycle.h \
 	covenctl/panic.c \
+	covenctl/progress.c covenctl/progress.h \
 	covenctl/reply.c covenctl/reply.h \
 	covenctl/screen.c covenctl/screen.h \
 	covenctl/sessions.c \

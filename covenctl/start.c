@@ -15,6 +15,7 @@
 #include "common/mem.h"
 #include "covenctl/api.h"
 #include "covenctl/lifecycle.h"
+#include "covenctl/progress.h"
 
 #define READY_MS	10000
 #define REAP_MS		3000
@@ -29,6 +30,7 @@ struct starting {
 	int		 log;
 	off_t		 log_from;	/* what is there already */
 	int		 ready;
+	struct progress	 progress;
 	pid_t		 pid;
 };
 
@@ -108,6 +110,8 @@ become_monitor(struct starting *s, int ready)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Out of the way first: ready may be any number above 2. */
 	ready = fcntl(ready, F_DUPFD_CLOEXEC, 16);
+	if (s->progress.fd != -1)
+		(void)setenv("NOTIFY_SOCKET", s->progress.name, 1);
 	if (null == -1 || ready == -1 || chdir("/") == -1 ||
 	    dup2(null, 0) == -1 || dup2(s->log, 1) == -1 ||
 	    dup2(s->log, 2) == -1 || fcntl(1, F_SETFL, O_APPEND) == -1 ||
@@ -195,14 +199,16 @@ wait_ready(struct starting *s)
 	size_t n = 0;
 
 	while (n < sizeof(READY_LINE) - 1) {
-		struct pollfd p = { .fd = s->ready, .events = POLLIN };
+		struct pollfd p[2] = { { .fd = s->ready, .events = POLLIN },
+		    { .fd = s->progress.fd, .events = POLLIN } };
 		int64_t left = (until - loop_now_ns()) / 1000000;
 		ssize_t got;
 
-		if (left <= 0 || (poll(&p, 1, (int)left) == -1 &&
+		if (left <= 0 || (poll(p, 2, (int)left) == -1 &&
 		    errno != EINTR))
 			return false;
-		if (p.revents == 0)
+		progress_take(&s->progress, s->pid);
+		if (p[0].revents == 0)
 			continue;
 		got = read(s->ready, text + n, sizeof(READY_LINE) - 1 - n);
 		if (got <= 0)
@@ -255,11 +261,14 @@ static int
 start_and_wait(struct starting *s)
 {
 	struct daemon d;
+	bool ready;
 	int rc;
 
 	if ((rc = open_log(s)) != 0 || (rc = spawn(s)) != 0)
 		return rc;
-	if (!wait_ready(s))
+	ready = wait_ready(s);
+	progress_end(&s->progress);
+	if (!ready)
 		return failed_start(s);
 	rc = daemon_probe(s->ctl, &d);
 	if (rc != 0)
@@ -279,8 +288,10 @@ start_daemon(struct ctl *ctl)
 	struct starting s = { .ctl = ctl, .log = -1, .ready = -1 };
 	int rc = find_monitor(s.program);
 
+	progress_open(&s.progress);
 	if (rc == 0)
 		rc = start_and_wait(&s);
+	progress_end(&s.progress);
 	mem_close(&s.log);
 	mem_close(&s.ready);
 	return rc;

@@ -538,8 +538,18 @@ on_reply(struct chan *c, const union msg_any *m, int *fd)
 	return 0;
 }
 
+static int
+on_stats(struct chan *c, const union msg_any *m, int *fd)
+{
+	(void)c;
+	(void)m;
+	(void)fd;
+	return 0;
+}
+
 static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_REPLY] = on_reply,
+	[MSG_STORE_STATS] = on_stats,
 };
 
 static int
