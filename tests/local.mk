@@ -74,7 +74,7 @@ check-valgrind:
 
 # Integration tests against the staged tree of ./run-tests are not part of
 # make check, which must pass in any build folder without root.
-EXTRA_DIST += tests/lib.sh tests/sandbox_rows.sh tests/setup.sh \
+EXTRA_DIST += tests/lib.sh tests/wire.sh tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
 	tests/it/run tests/it/output.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py $(it_tests) \
@@ -87,6 +87,7 @@ it_tests = \
 	tests/it/attack_roots.sh \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
+	tests/it/contract_wire.sh \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
 	tests/it/exec_basics.sh \
