@@ -31,7 +31,9 @@ static const struct {
 	{ "sessionResize", true },
 	{ "sessionSearch", true },
 	{ "sessionSignal", true },
+	{ "sessionStats", true },
 	{ "eventWait", true },
+	{ "pairing", true },
 	{ "sessionStream", true },
 	{ "tokenRotate", true },
 };
