@@ -9,6 +9,7 @@
 #include "coven-monitor/monitor.h"
 #include "coven-monitor/pair.h"
 #include "coven-monitor/root.h"
+#include "coven-monitor/usage.h"
 
 enum session_state {
 	SESSION_PREPARED,	/* judged, descriptors held, nothing runs */
@@ -35,6 +36,9 @@ struct session {
 	bool			 spare;		/* the pair was made ahead */
 	bool			 killing;
 	struct timer		 kill;		/* TERM becomes KILL */
+	struct usage		 usage;		/* as it was read at: */
+	int64_t			 usage_at_ns;
+	bool			 measured;
 	char			 step[64];	/* of a failed start */
 	char			 cause[256];
 };

@@ -4,6 +4,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/api.c covenctl/api.h \
 	covenctl/bearer.c covenctl/bearer.h \
 	covenctl/client.c covenctl/client.h \
+	covenctl/config.c \
 	covenctl/attach.c covenctl/follow.c \
 	covenctl/detach.c covenctl/detach.h \
 	covenctl/sse.c covenctl/sse.h \
@@ -53,6 +54,7 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-archive.1 \
 	doc/covenctl-attach.1 \
 	doc/covenctl-completion.1 \
+	doc/covenctl-config.1 \
 	doc/covenctl-doctor.1 \
 	doc/covenctl-events.1 \
 	doc/covenctl-exec.1 \
