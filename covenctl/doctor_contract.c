@@ -44,7 +44,7 @@ doctor_on_path(const char *exe, char *where, size_t len)
 	return false;
 }
 
-/* --- repos.toml ---------------------------------------------------------- */
+/* --- repos.toml --------------------------------------------------------- */
 
 /* A string in quotes: its text, unescaped, in place; NULL when it is none. */
 static char *
@@ -132,7 +132,7 @@ check_repos(struct doctor *d)
 	}
 }
 
-/* --- the engine ------------------------------------------------------------ */
+/* --- the engine --------------------------------------------------------- */
 
 /* ~/.coven/engine/VERSION/coven-code, VERSION as "current" names it. */
 static bool
@@ -192,7 +192,7 @@ check_engine(struct doctor *d)
 	d->json_only = false;
 }
 
-/* --- familiars, credentials ---------------------------------------------------- */
+/* --- familiars, credentials --------------------------------------------- */
 
 /* How many the file has; -1: it cannot be read. */
 static int
@@ -260,7 +260,7 @@ check_credentials(struct doctor *d)
 	d->json_only = false;
 }
 
-/* --- adapters of manifests ------------------------------------------------------ */
+/* --- adapters of manifests ---------------------------------------------- */
 
 static unsigned
 check_adapters(struct doctor *d, const struct jr *doc, unsigned *all)
