@@ -88,6 +88,7 @@ it_tests = \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
 	tests/it/config.sh \
+	tests/it/contract_clients.sh \
 	tests/it/contract_wire.sh \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
