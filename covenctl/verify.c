@@ -45,10 +45,28 @@ insert(struct verify *v, const struct audit_head *head)
 		v->cap = v->cap != 0 ? 2 * v->cap : 64;
 		v->heads = mem_realloc(v->heads, v->cap, sizeof(*v->heads));
 	}
-	for (i = v->nheads; i > 0 && v->heads[i - 1].count > head->count; i--)
+	for (i = v->nheads; i > 0 && v->heads[i - 1].head.count >
+	    head->count; i--)
 		v->heads[i] = v->heads[i - 1];
-	v->heads[i] = *head;
+	v->heads[i] = (struct known_head){ .head = *head,
+	    .late = head->count < v->highest };
+	if (head->count > v->highest)
+		v->highest = head->count;
 	v->nheads++;
+}
+
+/* The earliest of those that cover as much or more. */
+static void
+find_ages(struct verify *v)
+{
+	uint64_t ns = UINT64_MAX;
+	size_t i;
+
+	for (i = v->nheads; i-- > 0; ) {
+		if (v->heads[i].head.at_ns < ns)
+			ns = v->heads[i].head.at_ns;
+		v->heads[i].until_ns = ns;
+	}
 }
 
 void
@@ -132,17 +150,18 @@ rewritten(struct verify *v, const struct audit_head *head)
 static void
 compare_heads(struct verify *v)
 {
-	const struct audit_head *h;
+	const struct known_head *h;
 
 	for (; v->next_head < v->nheads; v->next_head++) {
 		h = &v->heads[v->next_head];
-		if (h->count > v->n)
+		if (h->head.count > v->n)
 			break;
-		if (memcmp(h->digest, v->digest, DIGEST_LEN) != 0) {
-			rewritten(v, h);
+		if (memcmp(h->head.digest, v->digest, DIGEST_LEN) != 0) {
+			rewritten(v, &h->head);
 			return;
 		}
-		v->proven = *h;
+		if (!h->late)
+			v->proven = h->head;
 	}
 }
 
@@ -155,7 +174,7 @@ look_at_age(struct verify *v, const struct audit_record *r)
 	if (v->young > v->proven.count)
 		return;
 	v->young = 0;
-	if (r->at_ns <= v->heads[v->next_head].at_ns)
+	if (r->at_ns <= v->heads[v->next_head].until_ns)
 		return;
 	v->young = r->n;
 	clock_format(r->at_ns, v->young_at);
@@ -182,6 +201,8 @@ verify_record(struct verify *v, const struct audit_record *r,
 		v->seen = r->n;
 		return true;
 	}
+	if (v->n == 0)
+		find_ages(v);
 	look_at_age(v, r);
 	memcpy(next, v->digest, sizeof(next));
 	audit_chain_next(next, r);
@@ -199,7 +220,7 @@ enum verify_fault
 verify_end(struct verify *v)
 {
 	const struct audit_head *last = v->nheads != 0 ?
-	    &v->heads[v->nheads - 1] : NULL;
+	    &v->heads[v->nheads - 1].head : NULL;
 
 	if (v->fault == VERIFY_HOLDS && last != NULL && last->count > v->n) {
 		v->head = *last;

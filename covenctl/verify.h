@@ -26,10 +26,19 @@ enum verify_fault {
 	VERIFY_REWRITTEN,	/* chained anew: the head knows others */
 };
 
+struct known_head {
+	struct audit_head	 head;
+	/* one over more records was signed before: the store went back */
+	bool			 late;
+	/* no record that it covers is younger than this */
+	uint64_t		 until_ns;
+};
+
 struct verify {
 	uint8_t			 chain[AUDIT_CHAIN_LEN];
-	struct audit_head	*heads;		/* by count, of this chain */
+	struct known_head	*heads;		/* by count, of this chain */
 	size_t			 nheads, next_head, cap;
+	uint64_t		 highest;	/* count of a head so far */
 	struct audit_head	 other;		/* last of another chain */
 	uint8_t			 digest[DIGEST_LEN];	/* of the last one */
 	uint64_t		 n;		/* the last one's number */

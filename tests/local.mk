@@ -83,6 +83,7 @@ it_tests = \
 	tests/it/attack_roots.sh \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
+	tests/it/audit.sh \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
 	tests/it/exec_basics.sh \

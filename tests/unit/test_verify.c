@@ -294,11 +294,26 @@ a_chain_that_is_gone_is_missed(void **state)
 static void
 heads_that_contradict_each_other_do_not_agree(void **state)
 {
+	unsigned i;
+
 	(void)state;
 	trail[11].detail[0] ^= 1;
 	rechain(11, N);
 	add_head(15, &key);
 	expect(all, VERIFY_REWRITTEN, "records 11 to 15 were changed");
+	/* It was put back to twelve records, of which one is another. */
+	(void)setup(state);
+	trail[11].detail[0] ^= 1;
+	rechain(11, N);
+	add_head(12, &key);
+	expect(all, VERIFY_REWRITTEN, "records 11 to 15 were changed");
+	(void)setup(state);
+	for (i = 11; i <= N; i++)
+		trail[i].r.at_ns = 100000 + i;
+	rechain(11, N);
+	add_head(12, &key);
+	expect(all, VERIFY_REWRITTEN, "record 11 of "
+	    "1970-01-01T00:00:00.000100011Z is younger than head 15 of");
 }
 
 #define CASE(fn)	cmocka_unit_test_setup(fn, setup)
