@@ -15,17 +15,27 @@ clock_wall_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* Rows that are printed together are mostly of one second. */
 void
 clock_format(uint64_t wall_ns, char out[RFC3339_LEN])
 {
+	static time_t last = -1;
+	static char text[RFC3339_LEN];		/* of last, and a dot */
 	time_t s = (time_t)(wall_ns / 1000000000u);
-	char day[32];
+	unsigned ns = (unsigned)(wall_ns % 1000000000u);
 	struct tm tm;
+	int i;
 
-	gmtime_r(&s, &tm);
-	(void)strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(out, RFC3339_LEN, "%.19s.%09uZ", day,
-	    (unsigned)(wall_ns % 1000000000u));
+	if (s != last) {
+		gmtime_r(&s, &tm);
+		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.", &tm);
+		last = s;
+	}
+	memcpy(out, text, 20);
+	for (i = 28; i >= 20; i--, ns /= 10)
+		out[i] = (char)('0' + ns % 10);
+	out[29] = 'Z';
+	out[30] = '\0';
 }
 
 int

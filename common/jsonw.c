@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,46 +82,161 @@ jw_name(struct jw *j, const char *name)
 	j->comma = false;
 }
 
-static void
-put_escape(struct jw *j, unsigned char c)
-{
-	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
-	const char *at = c != '\0' ? strchr(from, c) : NULL;
-	char esc[8];
+/* --- strings --- */
 
-	if (at != NULL)
-		(void)snprintf(esc, sizeof(esc), "\\%c", to[at - from]);
-	else
-		(void)snprintf(esc, sizeof(esc), "\\u%04x", c);
-	put(j, esc, strlen(esc));
+#define PIECE	4096		/* escaped at once; six bytes each at worst */
+#define WORST	6
+
+static size_t
+escape_one(char *to, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	static const char brief[256] = {
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
+		['\r'] = 'r', ['"'] = '"', ['\\'] = '\\',
+	};
+
+	to[0] = '\\';
+	if (brief[c] != '\0') {
+		to[1] = brief[c];
+		return 2;
+	}
+	memcpy(to + 1, "u00", 3);
+	to[4] = hex[c >> 4];
+	to[5] = hex[c & 15];
+	return 6;
+}
+
+/* What cannot stand for itself at s: how many bytes it is. */
+static size_t
+escape_special(char **to, const char *s, size_t n)
+{
+	size_t run, bad;
+
+	if ((unsigned char)*s < 0x80) {
+		*to += escape_one(*to, (unsigned char)*s);
+		return 1;
+	}
+	run = utf8_run(s, n, &bad);
+	if (run == 0) {
+		memcpy(*to, "\xef\xbf\xbd", 3);
+		*to += 3;
+		return bad;
+	}
+	memcpy(*to, s, run);
+	*to += run;
+	return run;
+}
+
+/* n bytes of s, which end with a sequence, to a place that is large enough. */
+static size_t
+escape_piece(char *to, const char *s, size_t n)
+{
+	char *start = to;
+	size_t i = 0, run;
+
+	while (i < n) {
+		run = plain_copy(to, s + i, n - i);
+		to += run;
+		i += run;
+		if (i < n)
+			i += escape_special(&to, s + i, n - i);
+	}
+	return (size_t)(to - start);
+}
+
+int
+json_escape(struct buf *out, const char *s, size_t n)
+{
+	char few[WORST * 4], *to;
+	size_t piece, len;
+
+	while (n != 0) {
+		piece = n < PIECE ? n : PIECE - utf8_tail(s, PIECE);
+		to = buf_reserve(out, WORST * piece);
+		if (to != NULL) {
+			buf_commit(out, escape_piece(to, s, piece));
+		} else {
+			/* Near the maximum, what it really takes decides. */
+			piece = n < 4 ? n : 4 - utf8_tail(s, 4);
+			len = escape_piece(few, s, piece);
+			if (buf_add(out, few, len) < 0)
+				return -EMSGSIZE;
+		}
+		s += piece;
+		n -= piece;
+	}
+	return 0;
+}
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* One escape at s: its length, 0 when json_escape writes no such thing. */
+static size_t
+unescape_one(char *to, const char *s, size_t n)
+{
+	static const char from[] = "btnfr\"\\", stands[] = "\b\t\n\f\r\"\\";
+	const char *at;
+	int hi, lo;
+
+	if (n < 2)
+		return 0;
+	at = s[1] != '\0' ? strchr(from, s[1]) : NULL;
+	if (at != NULL) {
+		*to = stands[at - from];
+		return 2;
+	}
+	if (n < 6 || memcmp(s, "\\u00", 4) != 0)
+		return 0;
+	hi = hex_value(s[4]);
+	lo = hex_value(s[5]);
+	if (hi < 0 || hi > 7 || lo < 0)
+		return 0;
+	*to = (char)(hi << 4 | lo);
+	return 6;
+}
+
+int
+json_unescape(struct buf *out, const char *s, size_t n)
+{
+	char *start = buf_reserve(out, n), *to = start;
+	const char *end = s + n, *esc;
+	size_t len;
+
+	if (start == NULL)
+		return -EMSGSIZE;
+	while (s < end) {
+		esc = memchr(s, '\\', (size_t)(end - s));
+		if (esc == NULL)
+			esc = end;
+		memcpy(to, s, (size_t)(esc - s));
+		to += esc - s;
+		s = esc;
+		if (s == end)
+			break;
+		len = unescape_one(to, s, (size_t)(end - s));
+		if (len == 0)
+			return -EINVAL;
+		to++;
+		s += len;
+	}
+	buf_commit(out, (size_t)(to - start));
+	return 0;
 }
 
 void
 jw_strn(struct jw *j, const char *s, size_t n)
 {
-	size_t run, bad;
-
 	lead(j);
 	put(j, "\"", 1);
-	while (n != 0) {
-		run = plain_run(s, n);
-		if (run == 0 && (unsigned char)*s >= 0x80) {
-			run = utf8_run(s, n, &bad);
-			if (run == 0) {
-				put(j, "\xef\xbf\xbd", 3);
-				s += bad;
-				n -= bad;
-				continue;
-			}
-		} else if (run == 0) {
-			put_escape(j, (unsigned char)*s++);
-			n--;
-			continue;
-		}
-		put(j, s, run);
-		s += run;
-		n -= run;
-	}
+	if (!j->failed && json_escape(j->out, s, n) < 0)
+		j->failed = true;
 	put(j, "\"", 1);
 }
 

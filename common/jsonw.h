@@ -36,6 +36,17 @@ void	jw_bool(struct jw *, bool);
 void	jw_null(struct jw *);
 void	jw_raw(struct jw *, const char *, size_t);	/* already JSON */
 
+/*
+ * What stands between the quotes of a string, as above, appended to out.
+ * 0, or -EMSGSIZE with out as long as it got.
+ */
+int	json_escape(struct buf *out, const char *, size_t n);
+/*
+ * Back again; what json_escape never writes is -EINVAL.  out must have room
+ * for n bytes.
+ */
+int	json_unescape(struct buf *out, const char *, size_t n);
+
 /* name and value in one. */
 void	jw_kstr(struct jw *, const char *name, const char *);
 void	jw_ki64(struct jw *, const char *name, int64_t);

@@ -197,6 +197,8 @@ enum store_code {		/* REPLY.code */
 	STORE_INPUT_FULL,
 	STORE_KILL_FAILED,
 	STORE_TOO_LARGE,
+	STORE_TOO_WIDE,		/* a search that takes too long */
+	STORE_BAD_QUERY,	/* text says why */
 	STORE_UNAVAILABLE,
 	STORE_ERROR,
 };

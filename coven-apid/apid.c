@@ -56,6 +56,7 @@ on_peer(struct chan *c, const union msg_any *msg, int *fd)
 	    CS_SERVING, ask_handlers, apid, ask_on_end);
 	if (r < 0)
 		fatal("watch stored: %s", strerror(-r));
+	apid->store_opens++;
 	streams_resume(apid->streams);
 	return 0;
 }

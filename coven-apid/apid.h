@@ -46,6 +46,8 @@ struct apid {
 	size_t		 nharnesses;
 	struct roster	 roster;
 	struct buf	 health;	/* a whole reply */
+	struct msg_store_stats	 writer;	/* of stored, for it */
+	unsigned	 store_opens;	/* channels to stored, so far */
 	struct notes	 notes;		/* refusals, for the audit */
 	unsigned	 waiters;	/* requests that wait for an event */
 	bool		 bypass;	/* COVEN_CLAUDE_BYPASS_PERMISSIONS */
@@ -73,8 +75,9 @@ void	ask_fail_all(struct apid *);
 extern const struct server_ops routes_ops;
 chan_handler	routes_on_who_reply;
 
-/* Build apid->health (on_health.c). */
+/* Build apid->health (on_health.c), anew when a part of it changes. */
 void	health_build(struct apid *);
+chan_handler	health_on_stats;
 
 /* The configured harness with this id, or NULL (harnesses.c). */
 const struct msg_harness_row	*harness_find(const struct apid *,

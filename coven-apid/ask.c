@@ -177,4 +177,5 @@ ask_on_end(struct chan *c, int why)
 
 chan_handler *const ask_handlers[MSG__COUNT] = {
 	[MSG_REPLY] = on_reply,
+	[MSG_STORE_STATS] = health_on_stats,
 };

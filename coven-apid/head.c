@@ -77,19 +77,44 @@ visible(const char *p, const char *end)
 }
 
 /*
+ * The method as the parser is given it: one that no route has is not found,
+ * whatever it is called, and the parser knows fewer names than clients do.
+ * NULL: it is no name at all.
+ */
+static const char *
+method_name(struct line m)
+{
+	static const char *const ours[] = { "GET", "POST", "DELETE", "PUT" };
+	static const char set[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
+	size_t i;
+
+	for (i = 0; i < nitems(ours); i++)
+		if (m.n == strlen(ours[i]) && memcmp(m.p, ours[i], m.n) == 0)
+			return ours[i];
+	for (i = 0; i < m.n; i++)
+		if (strchr(set, m.p[i]) == NULL)
+			return NULL;
+	return "OPTIONS";
+}
+
+/*
  * method SP target [SP version].  Whatever the version says, the answer is
  * that of HTTP/1.1 with Connection: close, which 1.0 clients understand.
  */
 static int
 rewrite_request_line(struct line l, struct buf *out, const char **why)
 {
-	const char *p = l.p, *end = l.p + l.n;
+	const char *p = l.p, *end = l.p + l.n, *name, *from;
 	size_t method, target, version;
 
 	method = visible(p, end);
 	if (method == 0 || p + method == end || p[method] != ' ')
 		return bad(why, "the request line has no target");
-	p += method + 1;
+	name = method_name((struct line){ p, method });
+	if (name == NULL)
+		return bad(why, "the method is malformed");
+	from = p += method + 1;
 	target = visible(p, end);
 	p += target;
 	if (target == 0)
@@ -99,7 +124,8 @@ rewrite_request_line(struct line l, struct buf *out, const char **why)
 		if (version == 0 || p + 1 + version != end)
 			return bad(why, "the request line is malformed");
 	}
-	if (buf_add(out, l.p, (size_t)(p - l.p)) < 0 ||
+	if (buf_adds(out, name) < 0 || buf_adds(out, " ") < 0 ||
+	    buf_add(out, from, target) < 0 ||
 	    buf_adds(out, " HTTP/1.1\r\n") < 0)
 		return bad(why, "the head is too large");
 	return 0;

@@ -27,7 +27,9 @@ static const struct {
 	{ "sessionArchive", true },
 	{ "sessionDelete", true },
 	{ "sessionExec", true },
+	{ "sessionFilter", true },
 	{ "sessionResize", true },
+	{ "sessionSearch", true },
 	{ "sessionSignal", true },
 	{ "eventWait", true },
 	{ "sessionStream", true },
@@ -54,7 +56,49 @@ capability_flags(struct jw *j, const struct apid *apid)
 	jw_object_end(j);
 }
 
-/* Built once: no part of it changes while this process lives. */
+/*
+ * The members that clients count with.  Nothing is ever dropped here: a full
+ * writer slows its sessions down.
+ */
+static void
+event_writer(struct jw *j, const struct apid *apid)
+{
+	const struct msg_store_stats *w = &apid->writer;
+	const struct {
+		const char	*name;
+		uint64_t	 n;
+	} counters[] = {
+		{ "queuedEvents", w->queued },
+		{ "queuedBytes", w->queued_bytes },
+		{ "capacityBytes", LIMIT_STORE_BATCH },
+		{ "droppedOutputEvents", 0 },
+		{ "droppedOutputBytes", 0 },
+		{ "connectionOpens", apid->store_opens },
+		{ "transactions", w->transactions },
+		{ "committedEvents", w->events },
+	};
+	size_t i;
+
+	jw_name(j, "eventWriter");
+	jw_object(j);
+	jw_kstr(j, "state", w->stalled ? "pressured" : "healthy");
+	for (i = 0; i < nitems(counters); i++)
+		jw_ku64(j, counters[i].name, counters[i].n);
+	jw_object_end(j);
+}
+
+int
+health_on_stats(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct apid *apid = c->ctx;
+
+	(void)fd;
+	apid->writer = msg->store_stats;
+	if (apid->server != NULL)
+		health_build(apid);
+	return 0;
+}
+
 void
 health_build(struct apid *apid)
 {
@@ -73,6 +117,7 @@ health_build(struct apid *apid)
 	jw_kstr(&j, "startedAt", apid->identity.started_at);
 	jw_kstr(&j, "socket", apid->identity.socket);
 	jw_object_end(&j);
+	event_writer(&j, apid);
 	jw_object_end(&j);
 	buf_clear(&apid->health);
 	conn_format_reply(&apid->health, 200, buf_head(&body),
@@ -204,7 +249,9 @@ on_actions(struct request *r)
 	autojson struct json *v = NULL;
 	const char *action, *why;
 
-	if (json_parse(buf_head(in), buf_left(in), &v, &why) != 0) {
+	bool blank = strspn(buf_head(in), " \t\r\n") == buf_left(in);
+
+	if (!blank && json_parse(buf_head(in), buf_left(in), &v, &why) != 0) {
 		answer_rejected(r, "(unknown)");
 		return;
 	}

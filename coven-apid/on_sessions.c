@@ -101,6 +101,22 @@ fill(struct request *r, const struct msg_reply *reply, struct rows *rows,
 	return 0;
 }
 
+/*
+ * Words are indexed a little after they were printed: how many sessions have
+ * some that could not be found yet.
+ */
+static void
+search_write(struct jw *j, const char *behind)
+{
+	uint64_t n = strtoull(behind, NULL, 10);
+
+	jw_name(j, "search");
+	jw_object(j);
+	jw_kbool(j, "complete", n == 0);
+	jw_ku64(j, "pendingSessions", n);
+	jw_object_end(j);
+}
+
 static void
 on_page(struct request *r, const struct msg_reply *reply, struct rows *rows)
 {
@@ -124,6 +140,8 @@ on_page(struct request *r, const struct msg_reply *reply, struct rows *rows)
 		cursor_write(&j, f.last.created_at, f.last.id);
 	else
 		jw_null(&j);
+	if (*reply->text != '\0')
+		search_write(&j, reply->text);
 	(void)buf_adds(&r->body, "}");
 	answer(r, 200, &r->body);
 }
@@ -168,10 +186,65 @@ bad_value(struct request *r, const char *name)
 	    "Invalid value for `%s`.", name);
 }
 
+struct page_query {
+	struct msg_session_list	 m;
+	struct cursor		 cursor;
+	struct buf		 status, harness, query;
+};
+
+/* What is not decoded; 0, or 1 after answering 400. */
+static int
+plain_value(struct request *r, const char *name, struct buf *to,
+    const char **out)
+{
+	const char *p;
+	size_t n = 0;
+
+	p = query_get(r->query, name, &n);
+	if (p == NULL)
+		return 0;
+	if (n == 0 || buf_add(to, p, n) < 0) {
+		bad_value(r, name);
+		return 1;
+	}
+	*out = buf_head(to);
+	return 0;
+}
+
+/* Which sessions: by status, harness, words. */
+static int
+filter_query(struct request *r, struct page_query *q)
+{
+	static const char *const known[] = { "created", "running", "idle",
+	    "completed", "failed", "killed", "orphaned", "live" };
+	size_t i;
+	int e;
+
+	buf_init(&q->status, sizeof("completed"));
+	buf_init(&q->harness, 4096);
+	buf_init(&q->query, LIMIT_SEARCH_QUERY);
+	if (plain_value(r, "status", &q->status, &q->m.status) != 0 ||
+	    plain_value(r, "harness", &q->harness, &q->m.harness) != 0)
+		return 1;
+	for (i = 0; q->m.status != NULL && i < nitems(known); i++)
+		if (strcmp(known[i], q->m.status) == 0)
+			break;
+	if (i == nitems(known)) {
+		bad_value(r, "status");
+		return 1;
+	}
+	e = query_text(r->query, "query", &q->query);
+	if (e == QUERY_BAD || (e == 0 && buf_left(&q->query) == 0)) {
+		bad_value(r, "query");
+		return 1;
+	}
+	q->m.query = buf_head(&q->query);
+	return 0;
+}
+
 /* 0, or 1 after answering 400. */
 static int
-page_query(struct request *r, struct msg_session_list *m,
-    struct cursor *cursor)
+page_query(struct request *r, struct page_query *q)
 {
 	int64_t limit = PAGE_DEFAULT;
 	const char *p;
@@ -182,11 +255,11 @@ page_query(struct request *r, struct msg_session_list *m,
 		bad_value(r, "limit");
 		return 1;
 	}
-	m->limit = (uint32_t)limit;
+	q->m.limit = (uint32_t)limit;
 	p = query_get(r->query, "includeArchived", &n);
 	if (p != NULL) {
-		m->include_archived = n == 4 && memcmp(p, "true", 4) == 0;
-		if (!m->include_archived &&
+		q->m.include_archived = n == 4 && memcmp(p, "true", 4) == 0;
+		if (!q->m.include_archived &&
 		    !(n == 5 && memcmp(p, "false", 5) == 0)) {
 			bad_value(r, "includeArchived");
 			return 1;
@@ -194,42 +267,49 @@ page_query(struct request *r, struct msg_session_list *m,
 	}
 	p = query_get(r->query, "cursor", &n);
 	if (p == NULL)
-		return 0;
-	if (!cursor_decode(p, n, cursor)) {
+		return filter_query(r, q);
+	if (!cursor_decode(p, n, &q->cursor)) {
 		bad_value(r, "cursor");
 		return 1;
 	}
-	m->after_created = cursor->created_at;
-	m->after_id = cursor->id;
-	return 0;
+	q->m.after_created = q->cursor.created_at;
+	q->m.after_id = q->cursor.id;
+	return filter_query(r, q);
 }
 
+/* Any of these, and the answer is a page. */
 static bool
-query_has(const struct request *r, const char *key)
+wants_page(const struct request *r)
 {
-	size_t n;
+	static const char *const keys[] = { "limit", "cursor",
+	    "includeArchived", "query", "status", "harness" };
+	size_t i, n;
 
-	return query_get(r->query, key, &n) != NULL;
+	for (i = 0; i < nitems(keys); i++)
+		if (query_get(r->query, keys[i], &n) != NULL)
+			return true;
+	return false;
 }
 
 void
 on_sessions(struct request *r)
 {
-	struct msg_session_list m = { .tag = r->tag,
-	    .limit = LIMIT_PAGE_SESSIONS };
-	struct cursor cursor = { 0 };
+	struct page_query q = { .m = { .tag = r->tag,
+	    .limit = LIMIT_PAGE_SESSIONS } };
 
 	buf_init(&r->body, 2 * REPLY_MAX);
-	if (!query_has(r, "limit") && !query_has(r, "cursor") &&
-	    !query_has(r, "includeArchived")) {
+	if (!wants_page(r)) {
 		(void)buf_adds(&r->body, "[");
-		ask(r, MSG_SESSION_LIST, &m, -1, on_all);
+		ask(r, MSG_SESSION_LIST, &q.m, -1, on_all);
 		return;
 	}
 	(void)buf_adds(&r->body, "{\"sessions\":[");
-	if (page_query(r, &m, &cursor) == 0)
-		ask(r, MSG_SESSION_LIST, &m, -1, on_page);
-	cursor_fini(&cursor);
+	if (page_query(r, &q) == 0)
+		ask(r, MSG_SESSION_LIST, &q.m, -1, on_page);
+	cursor_fini(&q.cursor);
+	buf_fini(&q.status);
+	buf_fini(&q.harness);
+	buf_fini(&q.query);
 }
 
 /* --- one session -------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/utf8.h"
 #include "coven-apid/request.h"
 #include "coven-apid/stream.h"
 
@@ -50,6 +51,44 @@ query_int(const char *query, const char *key, int64_t *v)
 	return 0;
 }
 
+static int
+hex(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at;
+
+	if (c >= 'A' && c <= 'F')
+		c = (char)(c - 'A' + 'a');
+	at = c != '\0' ? strchr(digits, c) : NULL;
+	return at != NULL ? (int)(at - digits) : -1;
+}
+
+int
+query_text(const char *query, const char *key, struct buf *out)
+{
+	size_t n, i, start = buf_left(out);
+	const char *p = query_get(query, key, &n);
+
+	if (p == NULL)
+		return QUERY_ABSENT;
+	for (i = 0; i < n; i++) {
+		char c = p[i];
+
+		if (c == '%') {
+			if (n - i < 3 || hex(p[i + 1]) < 0 ||
+			    hex(p[i + 2]) < 0)
+				return QUERY_BAD;
+			c = (char)(hex(p[i + 1]) << 4 | hex(p[i + 2]));
+			i += 2;
+		}
+		if (c == '\0' || buf_add(out, &c, 1) < 0)
+			return QUERY_BAD;
+	}
+	if (!utf8_valid(buf_head(out) + start, buf_left(out) - start))
+		return QUERY_BAD;
+	return 0;
+}
+
 int
 request_json(struct request *r, struct json **v)
 {
@@ -77,6 +116,7 @@ static const struct {
 	[API_NOT_FOUND] = { 404, false, "not_found" },
 	[API_VERSION] = { 404, false, "invalid_request" },
 	[API_INVALID] = { 400, false, "invalid_request" },
+	[API_QUERY_TOO_BROAD] = { 422, false, "query_too_broad" },
 	[API_FORBIDDEN] = { 403, true, "forbidden" },
 	[API_SCOPE] = { 403, true, "forbidden" },
 	[API_MISDIRECTED] = { 421, true, "misdirected_request" },
@@ -312,6 +352,14 @@ answer_store_code(struct request *r, const struct msg_reply *reply)
 	case STORE_BAD_ROOT:
 	case STORE_BAD_CWD:
 		answer_error(r, API_INVALID, "%s", reply->text);
+		break;
+	case STORE_TOO_WIDE:
+		answer_error(r, API_QUERY_TOO_BROAD,
+		    "That takes too long to find; ask for less.");
+		break;
+	case STORE_BAD_QUERY:
+		answer_error(r, API_INVALID, "Invalid value for `query`: %s.",
+		    reply->text);
 		break;
 	case STORE_INPUT_FULL:
 		answer_input_full(r, id);

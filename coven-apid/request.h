@@ -63,6 +63,12 @@ enum { QUERY_ABSENT = 1, QUERY_BAD = 2 };
 int	query_int(const char *query, const char *key, int64_t *v);
 
 /*
+ * The one value that is percent-encoded, as valid text without a NUL, appended
+ * to out.  0, QUERY_ABSENT, or QUERY_BAD.
+ */
+int	query_text(const char *query, const char *key, struct buf *out);
+
+/*
  * The body as JSON; an empty one is {}.  0, or JSON_BAD after answering 400.
  */
 int	request_json(struct request *, struct json **);
@@ -79,6 +85,7 @@ enum api_error {
 	API_NOT_FOUND,
 	API_VERSION,			/* invalid_request as 404 */
 	API_INVALID,
+	API_QUERY_TOO_BROAD,
 	API_FORBIDDEN,
 	API_SCOPE,			/* forbidden to this token */
 	API_MISDIRECTED,

@@ -14,6 +14,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/logpipe.c coven-monitor/logpipe.h \
 	coven-monitor/monitor.h \
 	coven-monitor/note.c coven-monitor/note.h \
+	coven-monitor/notify.c coven-monitor/notify.h \
 	coven-monitor/on_apid.c \
 	coven-monitor/on_session.c \
 	coven-monitor/on_stored.c \

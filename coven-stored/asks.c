@@ -3,6 +3,7 @@
  * so that it sees what was committed and nothing else; EVENTS may then wait
  * for the session's next event.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct ask {
 	enum msg_type	 type;
 	struct asked	 asked;
 	char		*id, *text;	/* owned: the strings of msg */
+	struct buf	 raw;		/* what msg points into, or nothing */
 	union msg_any	 msg;
 	int64_t		 key;		/* of the session it waits for */
 	uint64_t	 serial;
@@ -72,6 +74,17 @@ keep_fields(struct ask *a)
 	a->text = mem_strdup(text);
 }
 
+/* One with many strings: the whole of it. */
+static void
+keep_all(struct ask *a)
+{
+	if (msg_encode(&a->raw, a->type, &a->msg) < 0 ||
+	    msg_decode_exact(buf_head(&a->raw), buf_left(&a->raw), a->type,
+	    &a->msg) != 0)
+		fatal("keep %s: it cannot be encoded",
+		    msg_row(a->type)->name);
+}
+
 static void
 unhold(struct stored *s, struct ask *a)
 {
@@ -100,6 +113,8 @@ ask_add(struct stored *s, enum msg_type type, const union msg_any *msg)
 	a->asked.pending = true;
 	a->timer = (struct timer){ .cb = on_wait_over, .ctx = a };
 	keep_fields(a);
+	if (type == MSG_SESSION_LIST)
+		keep_all(a);
 	TAILQ_INSERT_TAIL(&s->asks, a, link);
 }
 
@@ -109,6 +124,7 @@ ask_free(struct ask *a)
 	timer_stop(a->stored->loop, &a->timer);
 	free(a->id);
 	free(a->text);
+	buf_fini(&a->raw);
 	free(a);
 }
 
@@ -152,21 +168,52 @@ failed(struct stored *s, struct ask *a, int r)
 }
 
 static bool
+bad_words(struct stored *s, struct ask *a, int r)
+{
+	if (r < 0)
+		return failed(s, a, r);
+	stored_reply(s, &a->asked, STORE_BAD_QUERY, r == WORDS_MANY ?
+	    "it holds too many words" : "it holds no word");
+	return false;
+}
+
+/* A search says how many sessions have text that it could not find. */
+static void
+reply_list(struct stored *s, struct ask *a, const struct page *page)
+{
+	char behind[24] = "";
+
+	if (*a->msg.session_list.query != '\0')
+		(void)snprintf(behind, sizeof(behind), "%zu",
+		    search_behind(s));
+	stored_reply_page(s, &a->asked, page, behind);
+}
+
+static bool
 answer_list(struct stored *s, struct ask *a)
 {
 	const struct msg_session_list *m = &a->msg.session_list;
+	struct store_list list = { .after_created = m->after_created,
+	    .after_id = m->after_id, .archived = m->include_archived != 0,
+	    .limit = m->limit, .status = m->status, .harness = m->harness };
+	struct store_words words;
 	struct page page;
-	int r;
+	int r = 0;
 
+	if (*m->query != '\0') {
+		r = store_words(s->store, m->query, &words);
+		list.words = &words;
+	}
+	if (r != 0)
+		return bad_words(s, a, r);
 	page_init(&page, s->store);
-	r = page_sessions(&page, &(struct store_list){
-	    .after_created = a->text, .after_id = a->id,
-	    .archived = m->include_archived != 0, .limit = m->limit });
-	if (r < 0)
+	r = page_sessions(&page, &list);
+	if (r == -ETIME)
+		stored_reply(s, &a->asked, STORE_TOO_WIDE, NULL);
+	else if (r < 0)
 		(void)failed(s, a, r);
 	else
-		stored_reply_rows(s, &a->asked, STORE_OK, &page.out,
-		    page.rows, page.more);
+		reply_list(s, a, &page);
 	page_fini(&page);
 	return false;
 }

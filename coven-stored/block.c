@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/jsonw.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "coven-stored/block.h"
 
@@ -44,26 +46,40 @@ span_join(const struct span *a, const struct span *b)
 	return s;
 }
 
-size_t
-block_size(size_t len)
+static void
+put_head(char *to, const struct store_event *e, size_t len)
 {
-	return BLOCK_HEAD + len;
+	struct head h = { .seq = htole64(e->seq),
+	    .time_ns = htole64(e->time_ns), .len = htole32((uint32_t)len),
+	    .kind = htole32((uint32_t)e->kind) };
+
+	memcpy(to, &h, sizeof(h));
 }
 
 void
-block_put(struct buf *out, const struct store_event *e)
+block_add(struct buf *out, const struct store_event *e)
 {
-	struct head h = { .seq = htole64(e->seq),
-	    .time_ns = htole64(e->time_ns), .len = htole32((uint32_t)e->len),
-	    .kind = htole32((uint32_t)e->kind) };
-	char *to = buf_reserve(out, block_size(e->len));
+	static const char head[BLOCK_HEAD];
+	size_t start = buf_left(out), len;
 
-	if (to == NULL || e->len > UINT32_MAX)
+	if (e->len > LIMIT_BULK || buf_add(out, head, sizeof(head)) < 0 ||
+	    json_escape(out, e->payload, e->len) < 0)
 		fatal("keep event %llu: it does not fit",
 		    (unsigned long long)e->seq);
-	memcpy(to, &h, sizeof(h));
-	memcpy(to + sizeof(h), e->payload, e->len);
-	buf_commit(out, block_size(e->len));
+	len = buf_left(out) - start - sizeof(head);
+	put_head(out->data + out->pos + start, e, len);
+}
+
+void
+block_copy(struct buf *out, const struct store_event *e)
+{
+	char head[BLOCK_HEAD];
+
+	put_head(head, e, e->len);
+	if (buf_add(out, head, sizeof(head)) < 0 ||
+	    buf_add(out, e->payload, e->len) < 0)
+		fatal("keep event %llu: it does not fit",
+		    (unsigned long long)e->seq);
 }
 
 int
@@ -84,7 +100,7 @@ block_next(const char **p, size_t *left, struct store_event *e)
 	    .kind = (enum event_kind)le32toh(h.kind),
 	    .payload = *p + sizeof(h), .len = len,
 	    .time_ns = le64toh(h.time_ns) };
-	*p += block_size(len);
-	*left -= block_size(len);
+	*p += sizeof(h) + len;
+	*left -= sizeof(h) + len;
 	return 0;
 }

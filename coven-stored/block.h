@@ -1,6 +1,7 @@
 /*
  * Events side by side, as they lie on disk: a head of fixed size, then the
- * payload, for each.  Numbers are little-endian.  No I/O here.
+ * payload as a JSON string holds it, for each.  Numbers are little-endian.
+ * No I/O here.
  */
 #ifndef COVEN_STORED_BLOCK_H
 #define COVEN_STORED_BLOCK_H
@@ -24,16 +25,20 @@ void	 span_add(struct span *, const struct store_event *);
 /* a, then b behind it. */
 struct span	 span_join(const struct span *a, const struct span *b);
 
-/* Bytes that a payload of len takes. */
-size_t	 block_size(size_t len);
-/* Append one event; room for block_size() must be left in out. */
-void	 block_put(struct buf *out, const struct store_event *);
+/*
+ * Append one event, its payload escaped as in a JSON string: that is how
+ * pages carry it.
+ */
+void	 block_add(struct buf *out, const struct store_event *);
+/* The same of an event from a block. */
+void	 block_copy(struct buf *out, const struct store_event *);
 
 enum { BLOCK_END = 1 };
 
 /*
- * The event at *p, of *left bytes, and go past it; its payload points into
- * the block.  0, BLOCK_END, or -EUCLEAN when that is no event.
+ * The event at *p, of *left bytes, and go past it; its payload, still
+ * escaped, points into the block.  0, BLOCK_END, or -EUCLEAN when that is no
+ * event.
  */
 int	 block_next(const char **p, size_t *left, struct store_event *);
 

@@ -15,10 +15,14 @@ libstored_a_SOURCES = \
 	coven-stored/on_runner.c coven-stored/on_runner.h \
 	coven-stored/page.c coven-stored/page.h \
 	coven-stored/records.c \
+	coven-stored/report.c \
 	coven-stored/reserve.c coven-stored/reserve.h \
 	coven-stored/resize.c \
 	coven-stored/run.c \
+	coven-stored/search.c \
+	coven-stored/search_text.c coven-stored/search_text.h \
 	coven-stored/segment.c coven-stored/segment.h \
+	coven-stored/siphash.c coven-stored/siphash.h \
 	coven-stored/sql.def \
 	coven-stored/sqlite.c coven-stored/sqlite.h \
 	coven-stored/store.c coven-stored/store.h \
@@ -26,6 +30,7 @@ libstored_a_SOURCES = \
 	coven-stored/store_block.c \
 	coven-stored/store_event.c coven-stored/store_internal.h \
 	coven-stored/store_records.c \
+	coven-stored/store_search.c \
 	coven-stored/stored.c coven-stored/stored.h \
 	coven-stored/tail.c coven-stored/tail.h \
 	coven-stored/upkeep.c \
@@ -33,10 +38,12 @@ libstored_a_SOURCES = \
 STORED_LIBS = libstored.a $(REDACTC_LIBS) $(COMMON_LIBS) $(SODIUM_LIBS) \
 	$(SQLITE_LIBS)
 
-STORED_TESTS = tests/unit/test_store tests/unit/test_store_audit \
+STORED_TESTS = tests/unit/test_store_search tests/unit/test_search_text \
+	tests/unit/test_store tests/unit/test_store_audit \
 	tests/unit/test_store_block \
 	tests/unit/test_store_page \
 	tests/unit/test_stored tests/unit/test_stored_ask \
+	tests/unit/test_stored_clean \
 	tests/unit/test_stored_audit tests/unit/test_stored_full \
 	tests/unit/test_stored_records
 check_PROGRAMS += $(STORED_TESTS)
@@ -73,10 +80,20 @@ tests_unit_test_stored_audit_SOURCES = tests/unit/test_stored_audit.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_audit_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 tests_unit_test_stored_audit_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stored_clean_SOURCES = tests/unit/test_stored_clean.c \
+	$(STORED_PEERS)
+tests_unit_test_stored_clean_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
+tests_unit_test_stored_clean_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_stored_full_SOURCES = tests/unit/test_stored_full.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_full_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 tests_unit_test_stored_full_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_store_search_SOURCES = tests/unit/test_store_search.c \
+	$(STORE_FIXTURE)
+tests_unit_test_store_search_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_search_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_search_text_SOURCES = tests/unit/test_search_text.c
+tests_unit_test_search_text_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_stored_records_SOURCES = tests/unit/test_stored_records.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_records_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) \

@@ -103,7 +103,8 @@ static const char schema_1[] =
  * key is the session's times 1024, plus a number: so the session of a hit is
  * known without looking at a row.  0 is the title.  What goes is told to the
  * index first, by a statement and not by a trigger: with trusted_schema off a
- * trigger may not speak to a virtual table.
+ * trigger may not speak to a virtual table.  search_state says how far a
+ * session's events have been read (store_search.c).
  *
  * old_events says of events of an earlier daemon what ours do not need: the
  * id that they were given then, and a kind that is none of ours.
@@ -120,11 +121,18 @@ static const char schema_2[] =
 
     "CREATE TABLE search_docs ("
     " doc INTEGER PRIMARY KEY,"
-    " first_seq INTEGER NOT NULL,"
-    " last_seq INTEGER NOT NULL,"
+    " newest_ns INTEGER NOT NULL,"
     " body TEXT NOT NULL"
     ") STRICT;"
-    "CREATE INDEX search_docs_by_seq ON search_docs (last_seq);"
+    "CREATE INDEX search_docs_by_age ON search_docs (newest_ns);"
+    "CREATE TABLE search_state ("
+    " session INTEGER PRIMARY KEY REFERENCES sessions (key)"
+    "  ON DELETE CASCADE,"
+    " seq INTEGER NOT NULL,"
+    " phase INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX search_open ON search_state (session)"
+    " WHERE phase < 3;"
     "CREATE VIRTUAL TABLE search USING fts5 (body, content='search_docs',"
     " content_rowid='doc', detail='none', columnsize=0,"
     " tokenize='unicode61 remove_diacritics 2');"

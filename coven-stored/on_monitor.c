@@ -22,6 +22,8 @@ attach_apid(struct stored *s, struct chan *c, int *fd)
 		return chan_blame(c, "an apid before SERVE");
 	if (chan_is_open(&s->apid))
 		stored_apid_ended(&s->apid, CHAN_EOF);
+	s->report.due = true;
+	timer_stop(s->loop, &s->report.pause);
 	r = chan_open(&s->apid, s->loop, fd, ROLE_STORED, ROLE_APID,
 	    CS_SERVING, stored_apid, s, stored_apid_ended);
 	if (r < 0)
@@ -179,6 +181,7 @@ on_serve(struct chan *c, const union msg_any *msg, int *fd)
 	serve_runs(s);
 	/* What an earlier life did not finish. */
 	upkeep_wake(s, UPKEEP_PURGE);
+	search_rescan(s);
 	return 0;
 }
 

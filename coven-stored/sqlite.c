@@ -7,12 +7,16 @@
 #include <sqlite3.h>
 
 #include "common/log.h"
+#include "common/loop.h"
 #include "common/mem.h"
 #include "coven-stored/sqlite.h"
 
 struct db {
 	sqlite3		*conn;
 	sqlite3_stmt	*stmts[SQL__COUNT];
+	fts5_tokenizer	 words;
+	Fts5Tokenizer	*splitter;	/* of words; NULL until prepared */
+	int64_t		 deadline_ns;	/* of the read that is running */
 };
 
 static const struct {
@@ -56,6 +60,7 @@ static const struct {
 	{ SQLITE_CANTOPEN, -ENOENT },
 	{ SQLITE_PERM, -EACCES },
 	{ SQLITE_AUTH, -EACCES },
+	{ SQLITE_INTERRUPT, -ETIME },
 };
 
 static int
@@ -161,12 +166,43 @@ db_open(const char *name, struct db **out, char *why, size_t whylen)
 	return 0;
 }
 
+/* As migrate.c made the index. */
+static const char *const folding[] = { "remove_diacritics", "2" };
+
+/* fts5.html, "Extending FTS5": where its functions are. */
+static int
+load_words(struct db *db)
+{
+	fts5_api *api = NULL;
+	sqlite3_stmt *st;
+	void *ctx = NULL;
+	int rc;
+
+	rc = sqlite3_prepare_v2(db->conn, "SELECT fts5(?1)", -1, &st, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	(void)sqlite3_bind_pointer(st, 1, &api, "fts5_api_ptr", NULL);
+	(void)sqlite3_step(st);
+	rc = sqlite3_finalize(st);
+	if (rc == SQLITE_OK && api == NULL)
+		rc = SQLITE_ERROR;
+	if (rc == SQLITE_OK)
+		rc = api->xFindTokenizer(api, "unicode61", &ctx, &db->words);
+	if (rc == SQLITE_OK)
+		rc = db->words.xCreate(ctx, (const char **)(uintptr_t)folding,
+		    (int)nitems(folding), &db->splitter);
+	return rc;
+}
+
 int
 db_prepare(struct db *db, char *why, size_t whylen)
 {
 	size_t i;
 	int rc;
 
+	rc = load_words(db);
+	if (rc != SQLITE_OK)
+		return db_failed(db, rc, "full-text search", why, whylen);
 	(void)sqlite3_set_authorizer(db->conn, authorize, NULL);
 	for (i = 0; i < nitems(statements); i++) {
 		rc = sqlite3_prepare_v3(db->conn, statements[i].text, -1,
@@ -187,6 +223,8 @@ db_close(struct db *db)
 		return;
 	for (i = 0; i < nitems(db->stmts); i++)
 		(void)sqlite3_finalize(db->stmts[i]);
+	if (db->splitter != NULL)
+		db->words.xDelete(db->splitter);
 	if (sqlite3_close(db->conn) != SQLITE_OK)
 		log_error("close the store: %s", sqlite3_errmsg(db->conn));
 	free(db);
@@ -297,6 +335,55 @@ db_query(struct db *db, enum db_sql which, db_row_cb *cb, void *ctx,
 	r = db_vquery(db, which, cb, ctx, fmt, &ap);
 	va_end(ap);
 	return r;
+}
+
+#define DEADLINE_OPS	1000	/* of its machine, between looks */
+
+static int
+too_late(void *ctx)
+{
+	const struct db *db = ctx;
+
+	return loop_now_ns() >= db->deadline_ns;
+}
+
+int
+db_query_within(struct db *db, int ms, enum db_sql which, db_row_cb *cb,
+    void *ctx, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	db->deadline_ns = loop_now_ns() + (int64_t)ms * 1000000;
+	sqlite3_progress_handler(db->conn, DEADLINE_OPS, too_late, db);
+	va_start(ap, fmt);
+	r = db_vquery(db, which, cb, ctx, fmt, &ap);
+	va_end(ap);
+	sqlite3_progress_handler(db->conn, 0, NULL, NULL);
+	return r;
+}
+
+struct splitting {
+	db_word_cb	*cb;
+	void		*ctx;
+};
+
+static int
+on_word(void *ctx, int flags, const char *word, int n, int start, int end)
+{
+	struct splitting *s = ctx;
+
+	(void)flags, (void)start, (void)end;
+	return s->cb(s->ctx, word, (size_t)n) != 0 ? SQLITE_DONE : SQLITE_OK;
+}
+
+int
+db_words(struct db *db, const char *text, size_t n, db_word_cb *cb, void *ctx)
+{
+	struct splitting s = { .cb = cb, .ctx = ctx };
+
+	return db_result(db, db->words.xTokenize(db->splitter, &s,
+	    FTS5_TOKENIZE_QUERY, text, (int)n, on_word));
 }
 
 static sqlite3_stmt *

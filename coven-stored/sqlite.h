@@ -51,6 +51,19 @@ int	 db_run(struct db *, enum db_sql, const char *fmt, ...);
 int	 db_query(struct db *db, enum db_sql which, db_row_cb *cb, void *ctx,
 	    const char *fmt, ...);
 
+/*
+ * The same, at most for ms: then it is given up and -ETIME.  For reads whose
+ * cost a client decides.
+ */
+int	 db_query_within(struct db *db, int ms, enum db_sql which,
+	    db_row_cb *cb, void *ctx, const char *fmt, ...);
+
+/* Borrowed for the call; nonzero ends the walk. */
+typedef int	 db_word_cb(void *ctx, const char *word, size_t len);
+/* The words of n bytes of text, as the full-text index has them. */
+int	 db_words(struct db *, const char *text, size_t n, db_word_cb *,
+	    void *ctx);
+
 int64_t		 db_int(const struct db_row *, int column);
 /* "" for null.  len may be NULL. */
 const char	*db_text(const struct db_row *, int column, size_t *len);

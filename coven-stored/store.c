@@ -150,6 +150,7 @@ store_close(struct store *s)
 	tails_fini(&s->tails);
 	segments_fini(&s->segments);
 	buf_fini(&s->scratch);
+	buf_fini(&s->plain);
 	db_close(s->db);
 	free(s);
 }
@@ -426,12 +427,28 @@ store_list(struct store *s, const struct store_list *q,
 {
 	struct session_walk w = { .cb = cb, .ctx = ctx };
 	bool first = q->after_created == NULL || *q->after_created == '\0';
-
 	/* '~' sorts after every digit: before it comes every time. */
-	return db_query(s->db, SQL_SESSION_PAGE, on_session, &w, "ssii",
-	    first ? "~" : q->after_created, first ? "" : or_empty(q->after_id),
-	    (int64_t)q->archived, q->limit != 0 ? (int64_t)q->limit :
-	    (int64_t)-1);
+	const char *at = first ? "~" : q->after_created;
+	const char *id = first ? "" : or_empty(q->after_id);
+	const char *status = or_empty(q->status), *other = status;
+	const char *word[LIMIT_SEARCH_WORDS] = { NULL };
+	int64_t limit = q->limit != 0 ? (int64_t)q->limit : -1;
+	unsigned i;
+
+	if (strcmp(status, "live") == 0) {
+		status = status_names[SESSION_RUNNING];
+		other = status_names[SESSION_CREATED];
+	}
+	if (q->words == NULL)
+		return db_query_within(s->db, LIMIT_SEARCH_MS,
+		    SQL_SESSION_PAGE, on_session, &w, "ssieeei", at, id,
+		    (int64_t)q->archived, status, other, q->harness, limit);
+	for (i = 0; i < q->words->n; i++)
+		word[i] = q->words->match[i];
+	return db_query_within(s->db, LIMIT_SEARCH_MS, SQL_SESSION_SEARCH,
+	    on_session, &w, "ssieeeissssssss", at, id, (int64_t)q->archived,
+	    status, other, q->harness, limit, word[0], word[1], word[2],
+	    word[3], word[4], word[5], word[6], word[7]);
 }
 
 /* --- recovery --- */

@@ -20,6 +20,7 @@
 
 #include "common/audit.h"
 #include "common/clock.h"
+#include "common/limits.h"
 #include "common/msg.h"
 
 struct store;
@@ -129,9 +130,15 @@ struct store_list {
 	const char	*after_id;
 	bool		 archived;	/* archived ones too */
 	uint32_t	 limit;		/* 0: all */
+	const char	*status;	/* "": any; "live": not ended */
+	const char	*harness;	/* "": any */
+	const struct store_words *words;	/* NULL: any */
 };
 
-/* created_at descending, then id descending. */
+/*
+ * created_at descending, then id descending.  -ETIME when what is left out
+ * takes too long to pass over.
+ */
 int	 store_list(struct store *, const struct store_list *,
 	    store_session_cb *, void *);
 
@@ -150,6 +157,8 @@ const char	*event_kind_name(enum event_kind);
 /* Append one event; seq is assigned and never given out again. */
 int	 store_add_event(struct store *, int64_t key,
 	    const struct store_event *);
+/* The last number that was given out and is durable. */
+uint64_t store_last_seq(const struct store *);
 /* The runner's writes up to n are in this transaction or durable. */
 int	 store_set_last_n(struct store *, int64_t key, uint64_t n);
 
@@ -157,6 +166,12 @@ typedef int	 store_event_cb(void *ctx, const struct store_event *);
 
 /* Events with seq > after, ascending, at most limit (0: all). */
 int	 store_events(struct store *, int64_t key, uint64_t after,
+	    uint32_t limit, store_event_cb *, void *);
+/*
+ * The same, each payload as it stands between the quotes of a JSON string:
+ * that is how it lies on disk, and what a page of events needs.
+ */
+int	 store_events_json(struct store *, int64_t key, uint64_t after,
 	    uint32_t limit, store_event_cb *, void *);
 
 /*
@@ -170,6 +185,8 @@ int	 store_last_event(struct store *, int64_t key, uint64_t *seq);
 int	 store_oldest_event(struct store *, uint64_t *time_ns);
 /* Remove all of one session's, before its row is deleted. */
 int	 store_drop_events(struct store *, int64_t key);
+/* In pieces of about max times 8 KiB; *more says that some are left. */
+int	 store_drop_some(struct store *, int64_t key, uint32_t max, bool *more);
 /*
  * Remove events written before a time, about max of them, the oldest first
  * in each session; *dropped is how many went, and 0 says that none are left.
@@ -185,6 +202,36 @@ void	 store_event_id(const struct store *, uint64_t seq,
 	    char out[UUID_LEN]);
 /* 0 and seq, or STORE_NOT_FOUND for an id that this store never made. */
 int	 store_event_seq(const struct store *, const char *id, uint64_t *seq);
+
+/* --- searching sessions by words of their titles and output --- */
+
+/* What the full-text index is asked for, a word each. */
+struct store_words {
+	char		 match[LIMIT_SEARCH_WORDS][2 * LIMIT_SEARCH_QUERY + 3];
+	unsigned	 n;
+};
+
+/* Named outcomes of store_words. */
+enum { WORDS_NONE = 1, WORDS_MANY = 2 };
+
+/*
+ * The words of what a person typed.  No text is an error of the index's own
+ * language: each word is quoted.  0, or one of the above.
+ */
+int	 store_words(struct store *, const char *query, struct store_words *);
+
+/*
+ * The index follows what is on record, in pieces: titles of sessions that
+ * are new, then the events of one session.  *more says that the same call
+ * has more to do.
+ */
+int	 store_index_titles(struct store *, bool *more);
+int	 store_index_session(struct store *, int64_t key, bool *more);
+/* Sessions with key > after whose events may not all be read, ascending. */
+int	 store_index_open(struct store *, int64_t after, int64_t *keys,
+	    size_t max, size_t *n);
+/* Forget what is older; *dropped is false when nothing was. */
+int	 store_index_prune(struct store *, uint64_t before_ns, bool *dropped);
 
 /* --- audit and recovery --- */
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/jsonw.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "coven-stored/sqlite.h"
@@ -124,7 +125,6 @@ flush(struct store *s, struct tail *t)
 int
 blocks_add(struct store *s, int64_t key, const struct store_event *e)
 {
-	size_t size = block_size(e->len);
 	struct tail *t;
 	int r;
 
@@ -132,11 +132,11 @@ blocks_add(struct store *s, int64_t key, const struct store_event *e)
 	if (r < 0)
 		return r;
 	tails_touch(&s->tails, t);
-	if (buf_left(&t->data) - t->nrow + size > LIMIT_STORE_BULK_BLOCK)
+	if (buf_left(&t->data) - t->nrow + e->len > LIMIT_STORE_BULK_BLOCK)
 		r = flush(s, t);
 	if (r < 0)
 		return r;
-	block_put(&t->data, e);
+	block_add(&t->data, e);
 	span_add(&t->fresh, e);
 	return 0;
 }
@@ -189,9 +189,23 @@ struct walk {
 	struct store	*store;
 	uint64_t	 after;
 	int64_t		 left;		/* < 0: no limit */
+	bool		 plain;		/* payloads as they were given */
 	store_event_cb	*cb;
 	void		*ctx;
 };
+
+static int
+unescape(struct store *s, struct store_event *e)
+{
+	if (memchr(e->payload, '\\', e->len) == NULL)
+		return 0;
+	buf_clear(&s->plain);
+	if (json_unescape(&s->plain, e->payload, e->len) < 0)
+		return -EUCLEAN;
+	e->payload = buf_head(&s->plain);
+	e->len = buf_left(&s->plain);
+	return 0;
+}
 
 static int
 on_walk(void *ctx, const struct db_row *row)
@@ -216,26 +230,44 @@ on_walk(void *ctx, const struct db_row *row)
 		if (w->left == 0)
 			return 1;
 		w->left -= w->left > 0;
-		r = w->cb(w->ctx, &e);
+		r = w->plain ? unescape(w->store, &e) : 0;
+		if (r == 0)
+			r = w->cb(w->ctx, &e);
 		if (r != 0)
 			return r;
 	}
 	return r < 0 ? r : w->left == 0;
 }
 
-int
-store_events(struct store *s, int64_t key, uint64_t after, uint32_t limit,
-    store_event_cb *cb, void *ctx)
+static int
+walk(struct store *s, int64_t key, struct walk *w)
 {
-	struct walk w = { .store = s, .cb = cb, .ctx = ctx,
-	    .after = after < INT64_MAX ? after : INT64_MAX,
-	    .left = limit != 0 ? (int64_t)limit : -1 };
 	int r = blocks_flush(s);
 
 	if (r < 0)
 		return r;
-	return db_query(s->db, SQL_BLOCK_WALK, on_walk, &w, "ii", key,
-	    (int64_t)w.after);
+	if (w->after > INT64_MAX)
+		w->after = INT64_MAX;
+	return db_query(s->db, SQL_BLOCK_WALK, on_walk, w, "ii", key,
+	    (int64_t)w->after);
+}
+
+int
+store_events(struct store *s, int64_t key, uint64_t after, uint32_t limit,
+    store_event_cb *cb, void *ctx)
+{
+	return walk(s, key, &(struct walk){ .store = s, .plain = true,
+	    .after = after, .left = limit != 0 ? (int64_t)limit : -1,
+	    .cb = cb, .ctx = ctx });
+}
+
+int
+store_events_json(struct store *s, int64_t key, uint64_t after,
+    uint32_t limit, store_event_cb *cb, void *ctx)
+{
+	return walk(s, key, &(struct walk){ .store = s, .after = after,
+	    .left = limit != 0 ? (int64_t)limit : -1, .cb = cb,
+	    .ctx = ctx });
 }
 
 static int
@@ -288,6 +320,18 @@ store_drop_events(struct store *s, int64_t key)
 	return db_run(s->db, SQL_BLOCK_DROP_ALL, "i", key);
 }
 
+int
+store_drop_some(struct store *s, int64_t key, uint32_t max, bool *more)
+{
+	int r;
+
+	forget_tail(s, key);
+	s->dead_due = true;
+	r = db_run(s->db, SQL_BLOCK_DROP_SOME, "ii", key, (int64_t)max);
+	*more = r == 0 && db_changes(s->db) == (int64_t)max;
+	return r;
+}
+
 #define PRUNE_ROWS	32		/* a call */
 
 struct old_row {
@@ -333,7 +377,7 @@ on_rest(void *ctx, const struct db_row *row)
 	while (r == 0 && (r = block_next(&p, &n, &e)) == 0) {
 		if (e.time_ns < rest->before_ns)
 			continue;
-		block_put(&rest->data, &e);
+		block_copy(&rest->data, &e);
 		span_add(&rest->span, &e);
 	}
 	return r < 0 ? r : 1;

@@ -1,10 +1,11 @@
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <sha2.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/mem.h"
+#include "coven-stored/siphash.h"
 #include "coven-stored/sqlite.h"
 #include "coven-stored/store.h"
 #include "coven-stored/store_internal.h"
@@ -47,21 +48,39 @@ store_add_event(struct store *s, int64_t key, const struct store_event *e)
 
 /* --- ids --- */
 
+uint64_t
+store_last_seq(const struct store *s)
+{
+	return s->durable_seq;
+}
+
+/* count digits of v, the most significant of them first. */
+static char *
+put_hex(char *to, uint64_t v, int count)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	while (count-- > 0)
+		*to++ = digits[v >> 4 * count & 15];
+	return to;
+}
+
 void
 store_event_id(const struct store *s, uint64_t seq, char out[UUID_LEN])
 {
-	uint64_t text[3] = { s->salt[0], s->salt[1], seq };
-	uint8_t h[SHA256_DIGEST_LENGTH];
-	SHA2_CTX ctx;
+	uint64_t n = htole64(seq), h[2];
 
-	SHA256Init(&ctx);
-	SHA256Update(&ctx, (const uint8_t *)text, sizeof(text));
-	SHA256Final(h, &ctx);
-	h[6] = (uint8_t)((h[6] & 0x0f) | 0x40);
-	h[8] = (uint8_t)((h[8] & 0x3f) | 0x80);
-	(void)snprintf(out, UUID_LEN, "%02x%02x%02x%02x-%02x%02x-%02x%02x-"
-	    "%02x%02x-%012" PRIx64, h[0], h[1], h[2], h[3], h[4], h[5], h[6],
-	    h[7], h[8], h[9], seq & SEQ_MAX);
+	siphash128(s->salt, &n, sizeof(n), h);
+	out = put_hex(out, h[0] >> 32, 8);
+	*out++ = '-';
+	out = put_hex(out, h[0] >> 16, 4);
+	*out++ = '-';
+	out = put_hex(out, (h[0] & 0xfff) | 0x4000, 4);
+	*out++ = '-';
+	out = put_hex(out, (h[1] & 0x3fff) | 0x8000, 4);
+	*out++ = '-';
+	out = put_hex(out, seq, 12);
+	*out = '\0';
 }
 
 int

@@ -32,6 +32,7 @@ struct store {
 	struct tails	 tails;
 	struct segments	 segments;
 	struct buf	 scratch;	/* a block that is being read */
+	struct buf	 plain;		/* a payload of it, unescaped */
 	bool		 dead_due;	/* places may wait to be given back */
 	unsigned	 nfreed;	/* given back; their rows are there */
 	struct place	 freed[LIMIT_STORE_FREED];

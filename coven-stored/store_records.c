@@ -37,6 +37,7 @@ int
 store_purge(struct store *s, bool *more)
 {
 	int64_t key = 0, first;
+	bool left = false;
 	int r;
 
 	*more = false;
@@ -52,8 +53,8 @@ store_purge(struct store *s, bool *more)
 		    first + STORE_DOCS - 1, (int64_t)LIMIT_PURGE_DOCS);
 	if (r < 0 || db_changes(s->db) != 0)
 		return r;
-	r = store_drop_events(s, key);
-	if (r == 0)
+	r = store_drop_some(s, key, LIMIT_PURGE_BLOCKS, &left);
+	if (r == 0 && !left)
 		r = db_run(s->db, SQL_SESSION_DELETE, "i", key);
 	return r;
 }

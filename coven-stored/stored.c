@@ -68,10 +68,10 @@ stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
 
 void
 stored_reply_page(struct stored *s, struct asked *asked,
-    const struct page *page, const char *status)
+    const struct page *page, const char *text)
 {
 	struct msg_reply m = { .code = STORE_OK, .rows = page->rows,
-	    .more = page->more, .text = status };
+	    .more = page->more, .text = text };
 
 	send_rows(s, asked, &m, &page->out);
 }
@@ -160,6 +160,7 @@ on_batch(void *ctx)
 	heads_look(s);
 	if (chan_is_open(&s->apid) && chan_queued(&s->apid) == 0)
 		chan_resume(&s->apid);
+	report_send(s);
 	stored_stop_if_done(s);
 }
 
@@ -199,7 +200,9 @@ stored_init(struct stored *s, struct loop *l, struct chan *control,
 	if (r < 0)
 		return r;
 	writer_init(s);
+	report_init(s);
 	upkeep_init(s);
+	search_init(s);
 	loop_on_batch(l, on_batch, s);
 	return 0;
 }
@@ -217,7 +220,9 @@ stored_fini(struct stored *s)
 	}
 	runs_free(s);
 	timer_stop(s->loop, &s->writer.retry);
+	report_fini(s);
 	timer_stop(s->loop, &s->upkeep.timer);
+	search_fini(s);
 	timer_stop(s->loop, &s->stop_timer);
 	heads_fini(s);
 	loop_on_batch(s->loop, NULL, NULL);

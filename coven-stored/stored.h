@@ -205,6 +205,7 @@ struct job_row {
 	void		(*done)(struct stored *, struct job *);
 	/* it will not be written: JOB_REFUSED, or data the schema refuses */
 	void		(*refuse)(struct stored *, struct job *);
+	bool		 adds;		/* a session */
 };
 
 const struct job_row	*job_row(enum job_kind);
@@ -256,6 +257,7 @@ void	delete_done(struct stored *, struct job *);
 
 enum upkeep_task {
 	UPKEEP_PURGE,		/* what deleted sessions leave */
+	UPKEEP_SEARCH,		/* the full-text index */
 	UPKEEP__COUNT
 };
 
@@ -268,6 +270,31 @@ struct upkeep {
 void	upkeep_init(struct stored *);
 /* There is work for it. */
 void	upkeep_wake(struct stored *, enum upkeep_task);
+
+/* --- search: which sessions the index has not read to their end --- */
+
+struct unread;
+RB_HEAD(unread_tree, unread);
+
+struct search {
+	struct unread_tree unread;	/* by key */
+	size_t		 nunread;
+	bool		 titles;	/* there are new sessions */
+	bool		 scanning;	/* what an earlier life left */
+	int64_t		 scanned;	/* so far */
+	struct timer	 delay;
+};
+
+void	search_init(struct stored *);
+void	search_fini(struct stored *);
+/* A session has more to read; key 0: there is a new session. */
+void	search_note(struct stored *, int64_t key);
+/* Look at every session again. */
+void	search_rescan(struct stored *);
+/* For upkeep: one piece. */
+int	search_piece(struct stored *, bool *more);
+/* How many sessions have text that is not in the index; 0: none has. */
+size_t	search_behind(const struct stored *);
 
 /* --- asks: what reads --- */
 
@@ -290,12 +317,29 @@ void	stored_reply(struct stored *, struct asked *, enum store_code,
 void	stored_reply_rows(struct stored *s, struct asked *asked,
 	    enum store_code code, const struct buf *rows, uint32_t count,
 	    bool more);
-/* A page, and the status of a session whose last event it holds, or "". */
+/*
+ * A page, with a word about it: the status of a session whose last event it
+ * holds, how much a search may have missed, or "".
+ */
 void	stored_reply_page(struct stored *, struct asked *, const struct page *,
-	    const char *status);
+	    const char *text);
 /* With one session as it is on record now. */
 void	stored_reply_session(struct stored *, struct asked *, enum store_code,
 	    const char *id);
+
+/* --- what health says of the writer (report.c) --- */
+
+struct report {
+	bool		 due;		/* something has changed */
+	struct timer	 pause;		/* running: said a moment ago */
+	uint64_t	 transactions;
+	uint64_t	 first_seq;	/* when this process began */
+};
+
+void	report_init(struct stored *);
+void	report_fini(struct stored *);
+/* At the end of a turn: tell apid, when it is due and it listens. */
+void	report_send(struct stored *);
 
 /* --- the role --- */
 
@@ -307,7 +351,9 @@ struct stored {
 	struct redactor		*redactor;	/* before SERVE */
 	uint32_t		 log_retention_days;
 	struct writer		 writer;
+	struct report		 report;
 	struct upkeep		 upkeep;
+	struct search		 search;
 	struct run_tree		 runs;
 	size_t			 nruns, nlaunches, record_bytes;
 	struct ask_list		 asks;

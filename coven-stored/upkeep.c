@@ -20,8 +20,12 @@ static const struct {
 	const char	*name;
 	/* 0 and whether there is more, or -errno: rolled back, tried again */
 	int		(*piece)(struct stored *, bool *more);
+	/* after a failure, when it knows what it did in memory; may be NULL */
+	void		(*failed)(struct stored *);
 } tasks[UPKEEP__COUNT] = {
-	[UPKEEP_PURGE] = { "remove what was deleted", purge_piece },
+	[UPKEEP_PURGE] = { "remove what was deleted", purge_piece, NULL },
+	[UPKEEP_SEARCH] = { "index what is new", search_piece,
+	    search_rescan },
 };
 
 static bool
@@ -50,6 +54,8 @@ do_piece(struct stored *s, enum upkeep_task task)
 		store_rollback(s->store);
 		if (log_allowed(&s->limit, "upkeep"))
 			log_error("%s: %s", tasks[task].name, strerror(-r));
+		if (tasks[task].failed != NULL)
+			tasks[task].failed(s);
 		return r;
 	}
 	s->upkeep.due[task] = more;

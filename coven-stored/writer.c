@@ -88,6 +88,8 @@ transact(struct stored *s, job_filter *want)
 	}
 	if (r == 0) {
 		FAILPOINT("stored.after-commit");
+		s->report.transactions++;
+		s->report.due = true;
 		return 0;
 	}
 	store_rollback(s->store);
@@ -140,6 +142,8 @@ tell(struct stored *s, struct job_list *list)
 		}
 		if (j->key != 0)
 			asks_wake(s, j->key);
+		if (j->key != 0 || job_row(j->kind)->adds)
+			search_note(s, j->key);
 	}
 	wake_audit(s);
 	while ((j = TAILQ_FIRST(list)) != NULL) {
@@ -266,7 +270,7 @@ stall(struct stored *s, int error)
 	if (!s->writer.stalled)
 		log_error("commit: %s: output waits, requests are refused",
 		    strerror(-error));
-	s->writer.stalled = true;
+	s->writer.stalled = s->report.due = true;
 	s->writer.due = false;
 	refuse_requests(s);
 	TAILQ_FOREACH(j, &s->writer.jobs, link)

@@ -129,6 +129,8 @@ int	verb_stop(struct ctl *);
 int	verb_restart(struct ctl *);
 int	verb_status(struct ctl *);
 int	verb_doctor(struct ctl *);
+int	verb_config_check(struct ctl *);
+int	verb_config_show(struct ctl *);
 int	verb_run(struct ctl *);
 int	verb_exec(struct ctl *);
 int	verb_sessions(struct ctl *);

@@ -5,6 +5,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/audit.c covenctl/audit.h covenctl/audit_verify.c \
 	covenctl/bearer.c covenctl/bearer.h \
 	covenctl/client.c covenctl/client.h \
+	covenctl/config.c \
 	covenctl/attach.c covenctl/follow.c \
 	covenctl/detach.c covenctl/detach.h \
 	covenctl/sse.c covenctl/sse.h \
@@ -18,6 +19,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/launch.c \
 	covenctl/lifecycle.c covenctl/lifecycle.h \
 	covenctl/panic.c \
+	covenctl/progress.c covenctl/progress.h \
 	covenctl/reply.c covenctl/reply.h \
 	covenctl/screen.c covenctl/screen.h \
 	covenctl/sessions.c \
@@ -56,6 +58,7 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-attach.1 \
 	doc/covenctl-audit.1 \
 	doc/covenctl-completion.1 \
+	doc/covenctl-config.1 \
 	doc/covenctl-doctor.1 \
 	doc/covenctl-events.1 \
 	doc/covenctl-exec.1 \

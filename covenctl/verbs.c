@@ -87,6 +87,17 @@ static const struct verb verbs[] = {
 	    0, 0, 0, NULL,
 	    "Tries each thing that a launch needs and says how to repair "
 	    "what is missing.  The exit status is 1 when a check fails." },
+	{ "config check", "", "are the files in order?", verb_config_check, 0,
+	    0, 0, VERB_HOME, NULL,
+	    "Reads /etc/coven/coven.toml, the home's coven.toml, "
+	    "privacy.toml, familiars.toml and the harness manifests as the "
+	    "daemon would, and says what it would refuse: "
+	    "file:line: key: rule." },
+	{ "config show", "", "what is in force, and from where",
+	    verb_config_show, 0, 0, 0, VERB_HOME, NULL,
+	    "Every key, its value, and whether that is the default, the "
+	    "system's or the owner's, and locked.  A daemon that runs has "
+	    "what was there when it started." },
 	{ "run", "HARNESS PROMPT...", "run an agent and show its output",
 	    verb_run, O(PROJECT) | O(CWD) | O(INTERACTIVE) | O(STREAM) |
 	    O(MODEL) | O(TITLE), 2, -1, VERB_HOME,

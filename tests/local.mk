@@ -26,21 +26,25 @@ tests_it_without_LDFLAGS = -no-pie
 tests_it_without_LDADD = $(SECCOMP_LIBS)
 
 # make bench: every figure beside its floor, in one run.
-check_PROGRAMS += tests/bench/floor tests/bench/client
+check_PROGRAMS += tests/bench/floor tests/bench/client tests/bench/fixture
 tests_bench_floor_SOURCES = tests/bench/floor.c $(NET_SOURCES)
 tests_bench_floor_CPPFLAGS = $(PLAIN_CPPFLAGS)
 tests_bench_floor_CFLAGS = $(PLAIN_CFLAGS)
 tests_bench_floor_LDFLAGS = -no-pie
-tests_bench_client_SOURCES = tests/bench/client.c $(NET_SOURCES)
+tests_bench_client_SOURCES = tests/bench/client.c tests/bench/client.h \
+	tests/bench/events.c tests/bench/idle.c $(NET_SOURCES)
 tests_bench_client_CPPFLAGS = $(PLAIN_CPPFLAGS)
 tests_bench_client_CFLAGS = $(PLAIN_CFLAGS) $(JSONC_CFLAGS) $(MD_CFLAGS)
 tests_bench_client_LDFLAGS = -no-pie
 tests_bench_client_LDADD = $(JSONC_LIBS) $(MD_LIBS)
 
+tests_bench_fixture_SOURCES = tests/bench/fixture.c
+tests_bench_fixture_LDADD = $(STORED_LIBS)
+
 BENCH_STAGE = bench-stage
 .PHONY: bench
 bench: all tests/bench/floor$(EXEEXT) tests/bench/client$(EXEEXT) \
-		tests/it/rawhttp$(EXEEXT)
+		tests/bench/fixture$(EXEEXT) tests/it/rawhttp$(EXEEXT)
 	rm -rf $(BENCH_STAGE)
 	$(MAKE) -s install DESTDIR="$$(pwd)/$(BENCH_STAGE)" prefix=/suite \
 	    exec_prefix=/suite >/dev/null
@@ -70,9 +74,9 @@ check-valgrind:
 
 # Integration tests against the staged tree of ./run-tests are not part of
 # make check, which must pass in any build folder without root.
-EXTRA_DIST += tests/lib.sh tests/sandbox_rows.sh tests/setup.sh \
+EXTRA_DIST += tests/lib.sh tests/wire.sh tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/output.py tests/it/sse.py \
+	tests/it/run tests/it/output.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/bench/bench.sh tests/agents/agents.sh \
@@ -84,6 +88,8 @@ it_tests = \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
 	tests/it/audit.sh \
+	tests/it/config.sh \
+	tests/it/contract_wire.sh \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
 	tests/it/exec_basics.sh \
@@ -94,6 +100,7 @@ it_tests = \
 	tests/it/home_refusals.sh \
 	tests/it/kill_tree.sh \
 	tests/it/openapi_replies.sh \
+	tests/it/notify.sh \
 	tests/it/panic.sh \
 	tests/it/records.sh \
 	tests/it/recovery.sh \
@@ -108,7 +115,9 @@ it_tests = \
 	tests/it/stalled_clients.sh \
 	tests/it/stop_is_clean.sh \
 	tests/it/stream.sh \
+	tests/it/systemd_units.sh \
 	tests/it/two_homes.sh \
+	tests/it/w_privacy.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh
 

@@ -1,22 +1,36 @@
 #!/bin/bash
-# Every figure beside its floor or a peer, in one run on one machine.
+# Every figure beside its floor, in one run on one machine, with the bar that
+# it should hold.
 #
 #	tests/bench/bench.sh STAGE TOOLS	(make bench gives both)
 #
-# health        beside a server that only accepts, reads, writes and closes
-# launch        beside bubblewrap with the same namespaces, and a bare fork
-#               and exec, each of /bin/true
-# a 64 MiB      beside the same bytes written to a file with fsync; what is
-# session       stored must equal what was printed, or the bench fails
-# stalled       health with 200 clients stalled in mid-request
+# The floor of a request is a server that accepts, reads, writes the same
+# bytes and closes; of a launch, bubblewrap with the same namespaces and
+# /bin/true; of what a session prints, cat of the same bytes to a file on the
+# same file system, then fsync.
+#
+# The million events are a history that tests/bench/fixture wrote through the
+# store's library before the start; all other figures are of what the suite
+# did itself in this run.
+#
+# The exit status is about what must be right (bytes, counts, answers), not
+# about speed.  Sizes: BENCH_N requests, BENCH_LOAD_MS, BENCH_EVENTS,
+# BENCH_LAUNCHES, BENCH_MIB, BENCH_LIVE sessions, BENCH_IDLE connections.
 set -u
 export LC_ALL=C
 STAGE=${1:?stage} TOOLS=${2:?tools}
 N=${BENCH_N:-2000}
+LOAD_MS=${BENCH_LOAD_MS:-2000}
+EVENTS=${BENCH_EVENTS:-1000000}
 LAUNCHES=${BENCH_LAUNCHES:-50}
-MIB=${BENCH_MIB:-64}
+MIB=${BENCH_MIB:-256}
+LIVE=${BENCH_LIVE:-500}
+IDLE=${BENCH_IDLE:-10000}
+LONG_ID=00000000-0000-4000-8000-000000000001
 W=$(mktemp -d /tmp/coven-bench.XXXXXX) || exit 1
 PIDS=()
+MONITOR=
+FLOOR=
 FAILED=0
 
 finish() {
@@ -28,17 +42,30 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 # The copy is where a payload cannot write; the home on the same file system
-# as the plain file of the last comparison.
+# as the plain file of the comparison.
 cp -R "$STAGE" "$W/suite"
-mkdir -m 700 "$W/home" && mkdir "$W/project"
+mkdir -m 700 "$W/home" "$W/home/store" && mkdir "$W/project"
 export COVEN_HOME=$W/home HOME=$W
 SOCK=$COVEN_HOME/coven.sock
 client=$TOOLS/bench/client
+: >"$W/figures"
+
+# --- figures ---------------------------------------------------------------
 
 figure() {
 	sed -n "s/^$1 //p" "$W/figures" | tail -n 1
 }
 
+say() {
+	printf '%s %s\n' "$1" "$2" >>"$W/figures"
+}
+
+wrong() {
+	echo "bench: $*" >&2
+	FAILED=1
+}
+
+# measure PREFIX CMD ...: what the command prints, with a prefix.
 measure() {
 	local prefix=$1
 
@@ -47,19 +74,28 @@ measure() {
 		sed "s/^/$prefix/" "$W/one" >>"$W/figures"
 		return 0
 	fi
-	echo "bench: $*: $(tail -n 1 "$W/err")" >&2
-	FAILED=1
+	wrong "$*: $(tail -n 1 "$W/err")"
 }
 
-# row NAME FIGURE UNIT PEER PEERNAME [higher]
+# row NAME OURS UNIT FLOOR WHAT [OP BAR]: OP is <= or >=, BAR a ratio to the
+# floor, or with WHAT "-" an absolute figure.
 row() {
-	local ratio=-
-
-	[ -n "$2" ] || { printf '%-28s %12s\n' "$1" "no figure"; return; }
-	[ -z "$4" ] || ratio=$(awk -v a="$2" -v b="$4" \
-	    'BEGIN { printf "%.2f", a / b }')
-	printf '%-28s %10s %-5s %10s %-22s %8s\n' "$1" "$2" "$3" "${4:--}" \
-	    "$5" "$ratio"
+	awk -v name="$1" -v ours="$2" -v unit="$3" -v floor="$4" -v what="$5" \
+	    -v op="${6-}" -v bar="${7-}" 'BEGIN {
+		if (ours == "") {
+			printf "%-34s %10s\n", name, "no figure"
+			exit
+		}
+		got = floor != "" ? ours / floor : ours
+		ratio = floor != "" ? sprintf("%.2f", got) : ""
+		held = ""
+		if (op == "<=") held = got <= bar + 0 ? "held" : "NOT HELD"
+		if (op == ">=") held = got >= bar + 0 ? "held" : "NOT HELD"
+		if (op != "")
+			bar = op " " bar (floor != "" ? "" : " " unit)
+		printf "%-34s %10s %-5s %10s %-20s %6s %-12s %s\n", name, ours,
+		    unit, floor, what, ratio, bar, held
+	}'
 }
 
 wait_first_byte() {
@@ -69,24 +105,81 @@ wait_first_byte() {
 	[ -n "$word" ]
 }
 
+# raw TARGET FILE: the whole reply, as the floor will send it.
+raw() {
+	printf 'GET %s HTTP/1.1\r\nHost: coven\r\n\r\n' "$1" |
+	    "$TOOLS/it/rawhttp" -h "$SOCK" >"$2"
+}
+
+floor_start() {
+	rm -f "$W/floor-ready" "$W/floor.sock"
+	mkfifo "$W/floor-ready"
+	"$TOOLS/bench/floor" "$W/floor.sock" "$1" >"$W/floor-ready" &
+	FLOOR=$!
+	PIDS+=("$FLOOR")
+	wait_first_byte "$W/floor-ready" || exit 1
+}
+
+floor_stop() {
+	kill "$FLOOR"
+	wait "$FLOOR" 2>/dev/null
+}
+
+# Proportional memory of the monitor and the roles, which are its children;
+# payloads are their grandchildren.  In KiB; only root sees it.
+pss_kib() {
+	local status
+
+	for status in /proc/[0-9]*/status; do
+		awk -v m="$MONITOR" '/^Pid:/ { pid = $2 }
+		    /^PPid:/ && ($2 == m || pid == m) { print pid }' \
+		    "$status" 2>/dev/null
+	done | while read -r pid; do
+		cat "/proc/$pid/smaps_rollup" 2>/dev/null
+	done | awk '/^Pss:/ { sum += $2 } END { if (sum) print sum }'
+}
+
+# --- the suite ---------------------------------------------------------------
+
+"$TOOLS/bench/fixture" "$W/home/store" 200 "$LONG_ID" "$EVENTS" ||
+    wrong "no history"
 mkfifo "$W/ready"
 "$W/suite/sbin/coven-monitor" --home "$COVEN_HOME" --ready-fd 9 \
     9>"$W/ready" 2>"$W/monitor.log" </dev/null &
-PIDS+=($!)
+MONITOR=$!
+PIDS+=("$MONITOR")
 wait_first_byte "$W/ready" || {
 	tail "$W/monitor.log" >&2
 	exit 1
 }
-# The floor answers the same bytes that the suite does.
-printf 'GET /api/v1/health HTTP/1.1\r\nHost: coven\r\n\r\n' |
-    "$TOOLS/it/rawhttp" -h "$SOCK" >"$W/health"
-mkfifo "$W/floor-ready"
-"$TOOLS/bench/floor" "$W/floor.sock" "$W/health" >"$W/floor-ready" &
-PIDS+=($!)
-wait_first_byte "$W/floor-ready" || exit 1
 
+# --- requests ------------------------------------------------------------------
+
+raw /api/v1/health "$W/health"
+say pss_idle "$(pss_kib)"
+floor_start "$W/health"
 measure floor_ "$client" oneshot "$W/floor.sock" "$N"
 measure '' "$client" oneshot "$SOCK" "$N"
+measure floor_ "$client" load "$W/floor.sock" 64 "$LOAD_MS"
+measure '' "$client" load "$SOCK" 64 "$LOAD_MS"
+floor_stop
+
+# page NAME TARGET: against the floor with the same bytes.
+page() {
+	raw "$2" "$W/page"
+	floor_start "$W/page"
+	measure "floor_$1_" "$client" get "$W/floor.sock" "$2" $((N / 4))
+	measure "$1_" "$client" get "$SOCK" "$2" $((N / 4))
+	floor_stop
+}
+
+page sessions "/api/v1/sessions?limit=100"
+measure '' "$client" inputs "$SOCK" "$W/project" 1000
+page events "/api/v1/events?sessionId=$(figure inputs_id)&limit=1000"
+measure '' "$client" pages "$SOCK" "$LONG_ID" "$EVENTS"
+
+# --- launches --------------------------------------------------------------------
+
 measure '' "$client" launch "$SOCK" "$W/project" "$LAUNCHES"
 measure bare_ "$client" spawn "$LAUNCHES" /bin/true
 if command -v bwrap >/dev/null; then
@@ -98,35 +191,109 @@ if command -v bwrap >/dev/null; then
 	    --proc /proc --tmpfs /tmp --bind "$W/project" "$W/project" \
 	    --chdir "$W/project" -- /bin/true
 fi
+
+# --- what a session prints -----------------------------------------------------
+
 head -c $((MIB * 786432)) /dev/urandom | base64 -w 76 |
     head -c $((MIB * 1048576)) >"$W/project/data"
 measure '' "$client" copy "$W/project/data" "$W/home/copied"
 rm -f "$W/home/copied"
 measure '' "$client" stream "$SOCK" "$W/project" "$W/project/data"
-measure '' "$client" stalled "$SOCK" 200 "$N"
+[ "$(figure stream_equal)" = 1 ] || wrong "stored bytes differ from printed"
+rm -f "$W/project/data"
 
-printf '%-28s %10s %-5s %10s %-22s %8s\n' figure ours unit floor/peer '' ratio
-row "one-shot health, median" "$(figure oneshot_p50_us)" us \
-    "$(figure floor_oneshot_p50_us)" "accept, read, write"
-row "one-shot health, p99" "$(figure oneshot_p99_us)" us \
-    "$(figure floor_oneshot_p99_us)" "accept, read, write"
-row "health, 200 stalled, median" "$(figure stalled_p50_us)" us \
+# --- many ------------------------------------------------------------------------
+
+measure '' "$client" stalled "$SOCK" 200 "$N"
+measure '' "$client" idle "$SOCK" "$IDLE" "$N"
+
+live() {
+	local word
+
+	coproc LIVE_CLIENT {
+		exec "$client" live "$SOCK" "$W/project" "$LIVE" 2>"$W/err"
+	}
+	# Its end closes these descriptors, also in mid-read.
+	while read -r -u "${LIVE_CLIENT[0]}" word; do
+		echo "$word" >>"$W/figures"
+		case $word in
+		live_half* | live_all* | live_answered*)
+			say "pss_${word%% *}" "$(pss_kib)"
+			echo >&"${LIVE_CLIENT[1]}"
+			;;
+		esac
+	done 2>/dev/null
+	[ "$(figure live_answered)" = "$LIVE" ] ||
+	    wrong "not all sessions answer: $(tail -n 1 "$W/err")"
+}
+say pss_before "$(pss_kib)"
+live
+
+per_session() {
+	[ -z "$(figure "$1")" ] || awk -v a="$(figure "$1")" \
+	    -v b="$(figure "$2")" -v n="$3" \
+	    'BEGIN { printf "%.2f", (b - a) / 1024 / n }'
+}
+
+# --- the table ---------------------------------------------------------------------
+
+mib() {
+	[ -z "$(figure "$1")" ] ||
+	    awk -v k="$(figure "$1")" 'BEGIN { printf "%.1f", k / 1024 }'
+}
+
+answer="accept, read, write"
+printf '%-34s %10s %-5s %10s %-20s %6s %-12s\n' figure ours '' floor '' \
+    ratio bar
+row "health, 1 client, p50" "$(figure oneshot_p50_us)" us \
+    "$(figure floor_oneshot_p50_us)" "$answer" "<=" 1.5
+row "health, 64 clients, a second" "$(figure load_per_s)" "" \
+    "$(figure floor_load_per_s)" "$answer" ">=" 0.7
+row "sessions?limit=100, p50" "$(figure sessions_get_p50_us)" us \
+    "$(figure floor_sessions_get_p50_us)" \
+    "$(figure sessions_get_bytes) bytes" "<=" 4
+row "a page of 1000 events, p50" "$(figure events_get_p50_us)" us \
+    "$(figure floor_events_get_p50_us)" \
+    "$(figure events_get_bytes) bytes" "<=" 4
+row "$EVENTS events: last pages" "$(figure pages_last_p50_us)" us \
+    "$(figure pages_first_p50_us)" "first pages" "<=" 1.3
+row "launch to 201, p50" "$(figure launch_201_p50_us)" us \
+    "$(figure bwrap_spawn_p50_us)" "bubblewrap, true" "<=" 0.6
+row "launch to the exit event, p50" "$(figure launch_exit_p50_us)" us \
+    "$(figure bwrap_spawn_p50_us)" "bubblewrap, true" "<=" 1.0
+row "$MIB MiB printed, durable" "$(figure stream_s)" s \
+    "$(figure copy_s)" "cat to a file, fsync" "<=" 3
+row "$LIVE live sessions, each" \
+    "$(per_session pss_before pss_live_all "$LIVE")" MiB "" "PSS" "<=" 2
+row "  the first half, each" \
+    "$(per_session pss_before pss_live_half $((LIVE / 2)))" MiB "" "PSS"
+row "  the second half, each" \
+    "$(per_session pss_live_half pss_live_all $((LIVE - LIVE / 2)))" MiB "" \
+    "PSS"
+row "  when all have answered, each" \
+    "$(per_session pss_before pss_live_answered "$LIVE")" MiB "" "PSS"
+row "the idle suite" "$(mib pss_idle)" MiB "" "PSS" "<=" 12
+row "health, $IDLE idle, p99" "$(figure idle_p99_us)" us "" \
+    "$(figure idle_open) still open" "<=" 20000
+echo
+row "health, 1 client, p99" "$(figure oneshot_p99_us)" us \
+    "$(figure floor_oneshot_p99_us)" "$answer"
+row "health, 200 stalled, p50" "$(figure stalled_p50_us)" us \
     "$(figure oneshot_p50_us)" "without them"
-row "health, 200 stalled, p99" "$(figure stalled_p99_us)" us \
-    "$(figure oneshot_p99_us)" "without them"
-row "launch to 201, median" "$(figure launch_201_p50_us)" us \
-    "$(figure bwrap_spawn_p50_us)" "bubblewrap, to its end"
-row "launch to exit, median" "$(figure launch_exit_p50_us)" us \
-    "$(figure bwrap_spawn_p50_us)" "bubblewrap, to its end"
-row "launch to exit, median" "$(figure launch_exit_p50_us)" us \
+row "health, $IDLE idle, p50" "$(figure idle_p50_us)" us \
+    "$(figure oneshot_p50_us)" "without them"
+row "all $EVENTS events" "$(figure pages_s)" s "" ""
+row "launch to the exit event, p50" "$(figure launch_exit_p50_us)" us \
     "$(figure bare_spawn_p50_us)" "bare fork and exec"
-row "$MIB MiB session, durable" "$(figure stream_mb_s)" MB/s \
-    "$(figure copy_mb_s)" "to a file, fsync"
-row "$MIB MiB, read back" "$(figure readback_mb_s)" MB/s "" ""
-if [ "$(figure stream_equal)" = 1 ]; then
-	echo "stored bytes equal printed bytes: $(figure stream_bytes), SHA-256"
-else
-	echo "stored bytes DIFFER from printed bytes"
-	FAILED=1
-fi
+row "$MIB MiB printed" "$(figure stream_mb_s)" MB/s \
+    "$(figure copy_mb_s)" "cat to a file, fsync"
+row "$MIB MiB read back" "$(figure readback_mb_s)" MB/s "" ""
+row "input to its echo, $LIVE live, p50" "$(figure live_answer_p50_us)" us "" ""
+echo
+[ "$(figure stream_equal)" = 1 ] &&
+    echo "stored bytes equal printed bytes: $(figure stream_bytes), SHA-256"
+[ "$(figure pages_events)" = "$EVENTS" ] &&
+    echo "events read in pages: $(figure pages_events), in order, none missing"
+[ "$(figure live_answered)" = "$LIVE" ] &&
+    echo "live sessions that answered input: $(figure live_answered)"
 exit "$FAILED"

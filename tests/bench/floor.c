@@ -16,7 +16,7 @@
 int
 main(int argc, char **argv)
 {
-	static char reply[65536], request[65536];
+	static char reply[8 << 20], request[65536];
 	ssize_t len;
 	int listener, fd;
 

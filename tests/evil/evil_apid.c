@@ -202,9 +202,14 @@ list(struct evil *e)
 	    .include_archived = evil_pick(e, 3),
 	    .after_created = evil_once_in(e, 2) ? "" : "zzz\xff",
 	    .after_id = any_id(e) };
+	static const char *const odd[] = { "", "sh", "\"", "* OR NEAR(",
+	    "\xff\xfe", "x' UNION SELECT 1 --" };
 
 	if (evil_once_in(e, 2))
 		m.after_created = m.after_id = "";
+	m.status = odd[evil_pick(e, 2)];
+	m.harness = odd[evil_pick(e, nitems(odd))];
+	m.query = odd[evil_pick(e, nitems(odd))];
 	evil_send(e, TO_STORED, MSG_SESSION_LIST, &m);
 }
 
@@ -522,8 +527,18 @@ on_reply(struct chan *c, const union msg_any *m, int *fd)
 	return 0;
 }
 
+static int
+on_stats(struct chan *c, const union msg_any *m, int *fd)
+{
+	(void)c;
+	(void)m;
+	(void)fd;
+	return 0;
+}
+
 static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_REPLY] = on_reply,
+	[MSG_STORE_STATS] = on_stats,
 };
 
 static int

@@ -35,6 +35,45 @@ t "a new size is taken" answers 202 POST "/api/v1/sessions/$TTY/resize" \
 t "the payload is told and sees it" \
     wait_for "$LIVENESS" has "$TTY" 'now 33 777'
 
+# --- searching -----------------------------------------------------------------
+
+# finds QUERY ID ...: exactly these, newest first, and nothing is pending.
+finds() {
+	local query=$1
+
+	shift
+	http GET "/api/v1/sessions?query=$query&includeArchived=true" &&
+	    [ "$(jget "$W/body" search.complete)" = true ] &&
+	    [ "$(jget "$W/body" sessions | grep -o '"id": "[^"]*"' |
+	    cut -d '"' -f 4 | xargs)" = "$*" ]
+}
+
+launch sh -c 'echo the quick brown fox; printf "\033[1mjum\033[0mped"'
+FOX=$ID
+launch sh -c 'echo the lazy dog; printf "FUCHS gef\303\274ttert" >&2'
+DOG=$ID
+t "words of the output find a session" wait_for "$LIVENESS" finds fox "$FOX"
+t "all of them must be there" finds quick%20fox "$FOX"
+t "in any order, in any case" finds LAZY%20the "$DOG"
+t "one that is not there finds nothing" finds fox%20dog
+t "escape sequences do not hide one" finds jumped "$FOX"
+t "nor does the other stream" finds fuchs%20gefuttert "$DOG"
+t "titles are found" finds 0mped "$FOX"
+for query in '"' '*' '%22OR%22' 'NEAR(' 'fox%22' "x'--" '%F0%9F%90%88'; do
+	http GET "/api/v1/sessions?query=$query"
+	case $STATUS in
+	200 | 400) tap_ok "whatever is typed is words: $query" ;;
+	*) tap_not_ok "whatever is typed is words: $query" "$W/reply" ;;
+	esac
+done
+t "a status filters" answers 200 GET '/api/v1/sessions?status=live&limit=9'
+is "what runs is live" "$(jget "$W/body" sessions.0.id):$(
+    jget "$W/body" 'sessions.#')" "$TTY:1"
+t "a harness filters" answers 200 GET '/api/v1/sessions?harness=codex'
+is "none was codex" "$(jget "$W/body" 'sessions.#')" 0
+t "a status that is none is refused" answers 400 GET \
+    '/api/v1/sessions?status=active'
+
 # --- archive and delete ------------------------------------------------------
 
 t "a live session is not deleted" answers 409 DELETE "/api/v1/sessions/$TTY"
@@ -44,6 +83,14 @@ t "and then deleted, whatever of it is still ending" answers 200 DELETE \
 t "it is not there any more" answers 404 GET "/api/v1/sessions/$TTY"
 is "nor in a list" "$(http GET '/api/v1/sessions?includeArchived=true'
     grep -c "$TTY" "$W/body")" 0
+
+t "the others end" wait_for "$LIVENESS" ended "$DOG"
+t "one is deleted" answers 200 DELETE "/api/v1/sessions/$FOX"
+t "and its words with it" wait_for "$LIVENESS" finds fox
+monitor_kill
+need_monitor
+t "a restart finds what was printed before" \
+    wait_for "$LIVENESS" finds lazy "$DOG"
 
 monitor_stop
 is "the monitor ends with 0" "$MONITOR_STATUS" 0

@@ -183,13 +183,23 @@ on_list(struct chan *c, const union msg_any *msg, int *fd)
 	char id[32];
 
 	(void)fd;
-	if (*m->after_id != '\0')
+	note(sh->query, m->query, strlen(m->query));
+	note(sh->filter, m->status, strlen(m->status));
+	if (strcmp(m->query, "wide") == 0)
+		return reply_code(c, m->tag, STORE_TOO_WIDE);
+	if (strcmp(m->query, "...") == 0)
+		return reply_rows(c, m->tag, STORE_BAD_QUERY, NULL, 0, 0,
+		    "it holds no word");
+	if (strcmp(m->harness, "none") == 0)
+		next = 0;
+	else if (*m->after_id != '\0')
 		next = (unsigned)atoi(m->after_id + 1) - 1;
 	for (; next != 0 && n < m->limit && n < 2; n++, next--) {
 		(void)snprintf(id, sizeof(id), "s%u", next);
 		add_session(&b, id, "completed", 0);
 	}
-	return reply_rows(c, m->tag, STORE_OK, &b, n, next != 0, "");
+	return reply_rows(c, m->tag, STORE_OK, &b, n, next != 0,
+	    *m->query != '\0' ? "2" : "");
 }
 
 static int

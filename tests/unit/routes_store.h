@@ -36,6 +36,7 @@ struct shared {
 	char			payload[SEEN_MAX], cwd[SEEN_MAX];
 	char			title[SEEN_MAX], stdin_data[SEEN_MAX];
 	char			labels[SEEN_MAX], conversation[SEEN_MAX];
+	char			query[SEEN_MAX], filter[SEEN_MAX];
 };
 
 struct identity_of {

@@ -69,6 +69,33 @@ const struct vector vectors[] = {
 	    "\"projectRoot\":\"/p\",\"harness\":\"h\"}", 200,
 	    RECORD("x", "running", "true"), { 0 } },
 
+	/* searching: there are no sessions here, but what is asked counts */
+	{ "GET", "/sessions?query=one%20two%2e", NULL, 200,
+	    "{\"sessions\":[],\"next_cursor\":null,\"search\":{"
+	    "\"complete\":false,\"pendingSessions\":2}}", { 0 } },
+	{ "GET", "/sessions?status=live", NULL, 200,
+	    "{\"sessions\":[],\"next_cursor\":null}", { 0 } },
+	{ "GET", "/sessions?harness=none&status=killed", NULL, 200,
+	    "{\"sessions\":[],\"next_cursor\":null}", { 0 } },
+	{ "GET", "/sessions?status=active", NULL, 400, NULL,
+	    { ERR("invalid_request"), "\"status\":\"active\"" } },
+	{ "GET", "/sessions?harness=", NULL, 400, NULL,
+	    { ERR("invalid_request") } },
+	{ "GET", "/sessions?query=", NULL, 400, NULL,
+	    { ERR("invalid_request") } },
+	{ "GET", "/sessions?query=%", NULL, 400, NULL,
+	    { ERR("invalid_request"), "\"query\":\"%\"" } },
+	{ "GET", "/sessions?query=a%0", NULL, 400, NULL,
+	    { ERR("invalid_request") } },
+	{ "GET", "/sessions?query=a%00", NULL, 400, NULL,
+	    { ERR("invalid_request") } },
+	{ "GET", "/sessions?query=%ff", NULL, 400, NULL,
+	    { ERR("invalid_request") } },
+	{ "GET", "/sessions?query=...", NULL, 400, NULL,
+	    { ERR("invalid_request"), "it holds no word" } },
+	{ "GET", "/sessions?query=wide", NULL, 422, NULL,
+	    { ERR("query_too_broad") } },
+
 	/* versions and paths */
 	{ "GET", "/health", NULL, 200, NULL, { "\"ok\":true" } },
 	{ "GET", "/api/v1/health?x=y", NULL, 200, NULL,

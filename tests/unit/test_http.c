@@ -68,6 +68,15 @@ static const struct row rows[] = {
 	{ "Upgrade", "POST /x HTTP/1.1\r\nConnection: upgrade\r\n"
 	    "Upgrade: h2c\r\nContent-Length: 1\r\n\r\nx", 0, OK, "POST",
 	    "/x", "x", false },
+	/* methods that no route has go under one name */
+	{ "unknown method", "FOO / HTTP/1.1\r\n\r\n", 0, OK, "OPTIONS", "/",
+	    "", false },
+	{ "lower method", "get / HTTP/1.1\r\n\r\n", 0, OK, "OPTIONS", "/", "",
+	    false },
+	{ "CONNECT", "CONNECT /x HTTP/1.1\r\n\r\n", 0, OK, "OPTIONS", "/x",
+	    "", false },
+	{ "HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0, OK,
+	    "OPTIONS", "*", "", false },
 	/* refused */
 #define BAD(name, text)	{ name, BYTES(text), HTTP_BAD, NULL, NULL, NULL, false }
 	BAD("no target", "GET\r\n\r\n"),
@@ -76,8 +85,7 @@ static const struct row rows[] = {
 	BAD("four words", "GET / HTTP/1.1 x\r\n\r\n"),
 	BAD("space at the end", "GET / \r\n\r\n"),
 	BAD("tab in the request line", "GET\t/ HTTP/1.1\r\n\r\n"),
-	BAD("unknown method", "FOO / HTTP/1.1\r\n\r\n"),
-	BAD("lower method", "get / HTTP/1.1\r\n\r\n"),
+	BAD("malformed method", "G(T / HTTP/1.1\r\n\r\n"),
 	BAD("not a path", "GET x HTTP/1.1\r\n\r\n"),
 	BAD("not ASCII", "GET /\xc3\xa9 HTTP/1.1\r\n\r\n"),
 	BAD("no colon", "GET / HTTP/1.1\r\nHost\r\n\r\n"),
@@ -110,7 +118,6 @@ static const struct row rows[] = {
 	    "Transfer-Encoding: chunked\r\n\r\n{}"),
 	BAD("two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"),
 	BAD("bad name", "GET / HTTP/1.1\r\nA(b): c\r\n\r\n"),
-	BAD("HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
 	BAD("TLS", "\x16\x03\x01\x02\n\n"),
 };
 

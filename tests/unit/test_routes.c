@@ -255,6 +255,9 @@ others_reach_stored(void **state)
 	(void)state;
 	call("POST", "/sessions/live/signal", "{\"signal\":\"WINCH\"}", 202);
 	assert_int_equal(d.sh->signo, SIGWINCH);
+	call("GET", "/sessions?query=caf%C3%A9%20%22x&status=live", NULL, 200);
+	assert_string_equal(d.sh->query, "caf\xc3\xa9 \"x");
+	assert_string_equal(d.sh->filter, "live");
 	call("POST", "/sessions/external", "{\"id\":\" z \",\"projectRoot\":"
 	    "\"/p\",\"harness\":\"h\",\"title\":\"\","
 	    "\"labels\":[\"a:1\",\"b\"]}", 201);

@@ -15,6 +15,7 @@
 #include <sqlite3.h>
 
 #include "common/mem.h"
+#include "coven-stored/siphash.h"
 #include "tests/unit/store_fixture.h"
 
 /* --- sessions --- */
@@ -390,6 +391,31 @@ a_held_exit_comes_when_released(void **state)
 	assert_string_equal(text, "exit{\"x\":1}");
 }
 
+/* The first two of the vectors that the authors publish. */
+static void
+siphash_is_siphash(void **state)
+{
+	static const struct {
+		size_t		n;
+		uint64_t	want[2];
+	} rows[] = {
+		{ 0, { UINT64_C(0xe6a825ba047f81a3),
+		    UINT64_C(0x930255c71472f66d) } },
+		{ 1, { UINT64_C(0x44af996bd8c187da),
+		    UINT64_C(0x45fc229b11597634) } },
+	};
+	static const uint64_t key[2] = { UINT64_C(0x0706050403020100),
+	    UINT64_C(0x0f0e0d0c0b0a0908) };
+	uint64_t out[2];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < nitems(rows); i++) {
+		siphash128(key, "", rows[i].n, out);
+		assert_memory_equal(out, rows[i].want, sizeof(out));
+	}
+}
+
 static void
 event_ids_prove_themselves(void **state)
 {
@@ -514,6 +540,7 @@ main(void)
 		CASE(a_commit_survives_a_crash),
 		CASE(last_n_only_rises),
 		CASE(a_held_exit_comes_when_released),
+		CASE(siphash_is_siphash),
 		CASE(event_ids_prove_themselves),
 		CASE(dropped_events_are_gone_and_numbers_go_on),
 		CASE(old_events_are_pruned_a_few_at_a_time),

@@ -43,7 +43,8 @@ a_wait_ends_with_the_next_event(void **state)
 	peer_send(&w.apid, MSG_EVENTS, &m);
 	expect_code(STORE_OK);
 	assert_int_equal(w.apid.last->m.reply.rows, 1);
-	/* The end is an event. */
+	assert_string_equal(w.apid.last->m.reply.text, "");
+	/* The end is an event, and nothing follows it. */
 	m = events_of(id);
 	m.wait_ms = 60000;
 	m.has_after = 1;
@@ -54,6 +55,7 @@ a_wait_ends_with_the_next_event(void **state)
 	expect_code(STORE_OK);
 	rows_text(w.apid.last, text, sizeof(text));
 	assert_string_equal(text, EXIT("completed", "0"));
+	assert_string_equal(w.apid.last->m.reply.text, "completed");
 	/* It has ended: nothing more to wait for. */
 	m = events_of(id);
 	m.wait_ms = 60000;
@@ -62,7 +64,44 @@ a_wait_ends_with_the_next_event(void **state)
 	peer_send(&w.apid, MSG_EVENTS, &m);
 	expect_code(STORE_OK);
 	assert_int_equal(w.apid.last->m.reply.rows, 0);
+	assert_string_equal(w.apid.last->m.reply.text, "completed");
 	assert_int_equal(w.stored.nwaits, 0);
+	/* Not at the end of a page behind which there is more. */
+	m = events_of(id);
+	m.limit = 1;
+	peer_send(&w.apid, MSG_EVENTS, &m);
+	expect_code(STORE_OK);
+	assert_string_equal(w.apid.last->m.reply.text, "");
+}
+
+static bool
+reported(void *ctx)
+{
+	return w.stats.events == *(const uint64_t *)ctx;
+}
+
+static void
+the_writer_is_reported(void **state)
+{
+	uint64_t events = 0, transactions;
+	struct peer *r = &w.runner[0];
+
+	(void)state;
+	pump_until(reported, &events);
+	launch(r, "", id);
+	say_output(r, 1, OUT("a"));
+	events = 1;
+	pump_until(reported, &events);
+	transactions = w.stats.transactions;
+	assert_int_not_equal(transactions, 0);
+	assert_int_equal(w.stats.queued, 0);
+	assert_int_equal(w.stats.queued_bytes, 0);
+	assert_int_equal(w.stats.stalled, 0);
+	say_output(r, 2, OUT("b"));
+	say_exit(r, 3, 0);
+	events = 3;
+	pump_until(reported, &events);
+	assert_true(w.stats.transactions > transactions);
 }
 
 static void
@@ -449,6 +488,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_wait_ends_with_the_next_event),
+		CASE(the_writer_is_reported),
 		CASE(a_wait_runs_out_or_is_cancelled),
 		CASE(cursors),
 		CASE(external_sessions),

@@ -218,6 +218,139 @@ an_id_is_free_once_it_is_deleted(void **state)
 	}
 }
 
+/* --- searching --- */
+
+/* How many sessions a search finds, and how many it may have missed. */
+static uint32_t
+search(const char *query, unsigned *behind)
+{
+	struct msg_session_list m = { .tag = ++w.tag, .query = query };
+	struct got *g;
+
+	peer_send(&w.apid, MSG_SESSION_LIST, &m);
+	g = peer_expect(&w.apid, MSG_REPLY);
+	assert_int_equal(g->m.reply.code, STORE_OK);
+	*behind = (unsigned)strtoul(g->m.reply.text, NULL, 10);
+	assert_true(*g->m.reply.text != '\0');
+	return g->m.reply.rows;
+}
+
+static bool
+up_to_date(void *ctx)
+{
+	(void)ctx;
+	return search_behind(&w.stored) == 0;
+}
+
+static void
+what_was_printed_is_found_later(void **state)
+{
+	struct msg_session_list m = { .query = "..." };
+	unsigned behind;
+
+	(void)state;
+	launch(&w.runner[0], "", id);
+	say_output(&w.runner[0], 1, OUT("needle"));
+	expect_ack(&w.runner[0], 1);
+	/* At once it says that it cannot know. */
+	assert_int_equal(search("needle", &behind), 0);
+	assert_true(behind != 0);
+	pump_until(up_to_date, NULL);
+	assert_int_equal(search("needle", &behind), 1);
+	assert_int_equal(behind, 0);
+	assert_int_equal(search("title", &behind), 1);
+	assert_int_equal(search("haystack", &behind), 0);
+	say_exit(&w.runner[0], 2, 0);
+	expect_ack(&w.runner[0], 2);
+	say_gone(id, "");
+	expect_settled(id);
+	ask_delete(id);
+	expect_code(STORE_OK);
+	assert_int_equal(search("needle", &behind), 0);
+	pump_until(up_to_date, NULL);
+	m.tag = ++w.tag;
+	peer_send(&w.apid, MSG_SESSION_LIST, &m);
+	expect_code(STORE_BAD_QUERY);
+	/* Without words nothing is said of them. */
+	m.tag = ++w.tag;
+	m.query = "";
+	peer_send(&w.apid, MSG_SESSION_LIST, &m);
+	expect_code(STORE_OK);
+	assert_string_equal(w.apid.last->m.reply.text, "");
+}
+
+static void
+a_restart_finds_what_was_not_read(void **state)
+{
+	unsigned behind;
+
+	(void)state;
+	whole_session(OUT("needle"));
+	stored_down();
+	stored_up();
+	world_serve(0);
+	pump_until(up_to_date, NULL);
+	assert_int_equal(search("needle", &behind), 1);
+}
+
+/* More than one transaction takes: seen by nobody at once, gone later. */
+static bool
+purged(void *ctx)
+{
+	(void)ctx;
+	return !w.stored.upkeep.due[UPKEEP_PURGE];
+}
+
+static void
+long_session(void)
+{
+	static char payload[9000];
+	uint64_t n;
+
+	memset(payload, 'x', sizeof(payload) - 1);
+	memcpy(payload, "{\"data\":\"", 9);
+	memcpy(payload + sizeof(payload) - 3, "\"}", 2);
+	launch(&w.runner[0], "", id);
+	for (n = 1; n <= 3 * LIMIT_PURGE_BLOCKS; n++) {
+		say_output(&w.runner[0], n, payload);
+		expect_ack(&w.runner[0], n);
+	}
+	say_exit(&w.runner[0], n, 0);
+	expect_ack(&w.runner[0], n);
+	say_gone(id, "");
+	expect_settled(id);
+	peer_close(&w.runner[0]);
+}
+
+static void
+a_long_one_goes_in_pieces(void **state)
+{
+	(void)state;
+	long_session();
+	ask_delete(id);
+	expect_code(STORE_OK);
+	expect_session(id, "absent");
+	assert_false(purged(NULL));
+	pump_until(purged, NULL);
+	assert_int_equal(number("SELECT count(*) FROM blocks"), 0);
+	assert_int_equal(number("SELECT count(*) FROM sessions"), 0);
+}
+
+/* A stored that dies in between finishes it when it is back. */
+static void
+a_deletion_survives_a_crash(void **state)
+{
+	(void)state;
+	long_session();
+	ask_delete(id);
+	expect_code(STORE_OK);
+	assert_int_equal(number("SELECT count(*) > 0 FROM blocks"), 1);
+	expect_session(id, "absent");
+	pump_until(purged, NULL);
+	assert_int_equal(number("SELECT count(*) FROM blocks"), 0);
+	assert_int_equal(number("SELECT count(*) FROM sessions"), 0);
+}
+
 #define CASE(f)	cmocka_unit_test_setup_teardown(f, world_setup_serving, \
 	world_teardown)
 
@@ -230,6 +363,10 @@ main(void)
 		CASE(a_deleted_one_is_gone_with_its_events),
 		CASE(a_live_one_is_not_deleted),
 		CASE(an_id_is_free_once_it_is_deleted),
+		CASE(a_long_one_goes_in_pieces),
+		CASE(a_deletion_survives_a_crash),
+		CASE(what_was_printed_is_found_later),
+		CASE(a_restart_finds_what_was_not_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
