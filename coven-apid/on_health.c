@@ -31,6 +31,7 @@ static const struct {
 	{ "sessionResize", true },
 	{ "sessionSearch", true },
 	{ "sessionSignal", true },
+	{ "sessionStats", true },
 	{ "eventWait", true },
 	{ "sessionStream", true },
 	{ "tokenRotate", true },

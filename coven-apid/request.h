@@ -171,7 +171,7 @@ typedef void	handler_fn(struct request *);
 handler_fn	on_health, on_api_version, on_capabilities, on_actions;
 handler_fn	on_familiars;
 handler_fn	on_sessions, on_session, on_external, on_complete;
-handler_fn	on_archive, on_summon, on_delete;
+handler_fn	on_archive, on_summon, on_delete, on_stats;
 handler_fn	on_launch;
 handler_fn	on_input, on_kill, on_signal, on_resize;
 handler_fn	on_audit;

@@ -47,6 +47,7 @@ static const struct route routes[] = {
 	{ "GET", WHOLE, "/familiars", on_familiars, ANY, 0 },
 	{ "GET", WHOLE, "/sessions", on_sessions, LIST, 0 },
 	{ "GET", WHOLE, "/events", on_events, READ, 0 },
+	{ "GET", WHOLE, "/stats", on_stats, LIST, 0 },
 	{ "GET", WHOLE, "/audit", on_audit, OWNER, 0 },
 	{ "POST", WHOLE, "/actions", on_actions, OWNER, CHANGES },
 	{ "POST", WHOLE, "/sessions", on_launch, LAUNCH, CHANGES },

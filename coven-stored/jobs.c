@@ -226,6 +226,7 @@ event_apply(struct stored *s, struct job *j)
 	if (j->run->refused)
 		return 0;
 	j->run->apply_n = j->n;
+	j->run->apply_bytes += j->len;
 	return add_event(s, j->run->key, EVENT_OUTPUT, j->data, j->len,
 	    j->time_ns);
 }
@@ -237,6 +238,7 @@ durable_done(struct stored *s, struct job *j)
 	if (j->run->refused)
 		return;
 	j->run->durable = j->n;
+	j->run->output_bytes += j->len;
 	j->run->ack_due = true;
 	j->key = j->run->key;
 }

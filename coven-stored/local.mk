@@ -25,6 +25,7 @@ libstored_a_SOURCES = \
 	coven-stored/siphash.c coven-stored/siphash.h \
 	coven-stored/sql.def \
 	coven-stored/sqlite.c coven-stored/sqlite.h \
+	coven-stored/stats.c \
 	coven-stored/store.c coven-stored/store.h \
 	coven-stored/store_audit.c \
 	coven-stored/store_block.c \

@@ -282,6 +282,7 @@ chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_COMPLETE] = on_complete,
 	[MSG_SESSION_LIST] = on_session_list,
 	[MSG_SESSION_GET] = on_session_get,
+	[MSG_SESSION_STATS] = on_session_stats,
 	[MSG_SESSION_ARCHIVE] = on_session_archive,
 	[MSG_SESSION_DELETE] = on_session_delete,
 	[MSG_INPUT_CHECK] = on_input_check,

@@ -64,6 +64,8 @@ struct store_session {
 	bool			conversation;	/* conversation_id is set */
 	bool			killing;	/* a kill is on record */
 	uint64_t		last_n;		/* last durable runner write */
+	uint64_t		output_bytes;	/* of payloads, so far */
+	uint64_t		created_ns;
 };
 
 /* 0 or STORE_NOT_FOUND. */
@@ -159,8 +161,12 @@ int	 store_add_event(struct store *, int64_t key,
 	    const struct store_event *);
 /* The last number that was given out and is durable. */
 uint64_t store_last_seq(const struct store *);
-/* The runner's writes up to n are in this transaction or durable. */
-int	 store_set_last_n(struct store *, int64_t key, uint64_t n);
+/*
+ * The runner's writes up to n are in this transaction or durable, and so many
+ * bytes of payload came with those that are new.
+ */
+int	 store_set_last_n(struct store *, int64_t key, uint64_t n,
+	    uint64_t more_bytes);
 
 typedef int	 store_event_cb(void *ctx, const struct store_event *);
 

@@ -66,6 +66,14 @@ struct resize {
 	struct asked		 asked;
 };
 
+/* What the monitor said of it. */
+struct usage {
+	bool		 asked, known;
+	uint64_t	 cpu_us, memory;
+	uint32_t	 processes;
+	bool		 capped, shared;
+};
+
 struct run {
 	RB_ENTRY(run)	 tree;		/* stored.runs, by id */
 	struct stored	*stored;
@@ -86,6 +94,10 @@ struct run {
 	uint64_t	 accepted;	/* last write taken */
 	uint64_t	 durable;	/* last write committed */
 	uint64_t	 apply_n;	/* in the open transaction */
+	uint64_t	 apply_bytes;	/* with it */
+	uint64_t	 output_bytes;	/* of payloads, durable */
+	uint64_t	 created_ns;
+	struct usage	 usage;
 	bool		 ack_due;
 	size_t		 backlog;	/* bytes in jobs */
 	unsigned	 jobs, end_jobs;
@@ -296,6 +308,22 @@ int	search_piece(struct stored *, bool *more);
 /* How many sessions have text that is not in the index; 0: none has. */
 size_t	search_behind(const struct stored *);
 
+/* --- statistics: what live sessions use, asked of the monitor --- */
+
+struct stats {
+	struct asked	 waiting[LIMIT_STATS_ASKED];
+	unsigned	 nwaiting;
+	bool		 running;
+	unsigned	 asked;		/* of the monitor, not answered */
+	char		 last[UUID_LEN];	/* the last one asked about */
+	int64_t		 known_ns;	/* when they were complete */
+	struct timer	 deadline;
+};
+
+void		 stats_init(struct stored *);
+void		 stats_drop(struct stored *);	/* apid is gone */
+chan_handler	 on_session_stats, on_run_stat_reply;
+
 /* --- asks: what reads --- */
 
 TAILQ_HEAD(ask_list, ask);
@@ -319,7 +347,7 @@ void	stored_reply_rows(struct stored *s, struct asked *asked,
 	    bool more);
 /*
  * A page, with a word about it: the status of a session whose last event it
- * holds, how much a search may have missed, or "".
+ * holds, how much a search may have missed, a time, or "".
  */
 void	stored_reply_page(struct stored *, struct asked *, const struct page *,
 	    const char *text);
@@ -354,6 +382,7 @@ struct stored {
 	struct report		 report;
 	struct upkeep		 upkeep;
 	struct search		 search;
+	struct stats		 stats;
 	struct run_tree		 runs;
 	size_t			 nruns, nlaunches, record_bytes;
 	struct ask_list		 asks;

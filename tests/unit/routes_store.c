@@ -249,6 +249,20 @@ on_input(struct chan *c, const union msg_any *msg, int *fd)
 }
 
 static int
+on_stats(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct msg_stats_row row = { .id = "live", .age_ms = 1500,
+	    .output_bytes = 7, .measured = 1, .cpu_us = 250000,
+	    .memory = 4096, .processes = 2, .shared = 1 };
+	autobuf struct buf b = { 0 };
+
+	(void)fd;
+	if (msg_encode(&b, MSG_STATS_ROW, &row) < 0)
+		fatal("encode statistics");
+	return reply_rows(c, msg->session_stats.tag, STORE_OK, &b, 1, 0, AT);
+}
+
+static int
 on_archive(struct chan *c, const union msg_any *msg, int *fd)
 {
 	const struct msg_session_archive *m = &msg->session_archive;
@@ -416,6 +430,7 @@ static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_COMPLETE] = on_complete,
 	[MSG_SESSION_LIST] = on_list,
 	[MSG_SESSION_GET] = on_get,
+	[MSG_SESSION_STATS] = on_stats,
 	[MSG_SESSION_ARCHIVE] = on_archive,
 	[MSG_SESSION_DELETE] = on_delete,
 	[MSG_INPUT_CHECK] = on_input_check,
