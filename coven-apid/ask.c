@@ -105,7 +105,7 @@ on_reply(struct chan *c, const union msg_any *msg, int *fd)
 	struct feed *feed = streams_feed(apid->streams, reply->tag);
 	reply_fn *cb;
 
-	if (r == NULL && feed == NULL)
+	if (r == NULL && feed == NULL && reply->tag != 0)
 		return 0;		/* its client has left */
 	if (*fd >= 0) {
 		if (memfd_read(*fd, ROWS_MAX, &bytes) < 0) {
@@ -116,7 +116,9 @@ on_reply(struct chan *c, const union msg_any *msg, int *fd)
 		rows.p = buf_head(&bytes);
 		rows.left = buf_left(&bytes);
 	}
-	if (feed != NULL) {
+	if (reply->tag == 0) {
+		pairings_on_list(apid, reply, &rows);
+	} else if (feed != NULL) {
 		streams_on_page(apid->streams, feed, reply, &rows);
 	} else {
 		cb = r->on_reply;

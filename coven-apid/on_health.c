@@ -33,6 +33,7 @@ static const struct {
 	{ "sessionSignal", true },
 	{ "sessionStats", true },
 	{ "eventWait", true },
+	{ "pairing", true },
 	{ "sessionStream", true },
 	{ "tokenRotate", true },
 };

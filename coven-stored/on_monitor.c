@@ -163,6 +163,7 @@ on_serve(struct chan *c, const union msg_any *msg, int *fd)
 	if (msg->serve.live != s->nruns)
 		log_debug("recover: %u live sessions announced, %zu known",
 		    (unsigned)msg->serve.live, s->nruns);
+	s->pair_max_days = msg->serve.pair_max_days;
 	FAILPOINT("stored.before-recovery");
 	RB_FOREACH(run, run_tree, &s->runs)
 		live[rec.nlive++] = run->key;

@@ -270,6 +270,26 @@ typedef int	 store_audit_cb(void *ctx, const struct audit_record *,
 int	 store_audit_page(struct store *, uint64_t after, uint32_t limit,
 	    store_audit_cb *, void *);
 
+/* --- paired tokens (store_pairs.c) --- */
+
+/*
+ * Adds one; those that have ended by its created_ns make room first.  0,
+ * STORE_CONFLICT when the name is taken, or STORE_UNAVAILABLE when there are
+ * LIMIT_PAIRINGS.
+ */
+int	 store_pair(struct store *, const struct msg_pair_row *);
+int	 store_unpair(struct store *, const char *name); /* STORE_NOT_FOUND */
+/* Its last use, unless one of the same minute is on record. */
+int	 store_pair_used(struct store *, const char *name, uint64_t time_ns);
+
+/* Borrowed for the call. */
+typedef int	 store_pair_cb(void *ctx, const struct msg_pair_row *);
+
+/* The oldest first. */
+int	 store_pairs(struct store *, store_pair_cb *, void *ctx);
+
+/* --- recovery --- */
+
 /*
  * Settle what an earlier life left, each with its audit record, inside a
  * transaction.  Not in live and running: killed where a kill is on record

@@ -165,6 +165,9 @@ enum job_kind {
 	JOB_COMPLETE,
 	JOB_ARCHIVE,
 	JOB_DELETE,
+	JOB_PAIR,		/* a token is good from now on */
+	JOB_UNPAIR,
+	JOB_PAIR_USED,
 	JOB_EVENT,
 	JOB_INPUT,
 	JOB_SIGNAL,
@@ -242,6 +245,18 @@ int	note_apply(struct stored *, struct job *);
 void	note_done(struct stored *, struct job *);
 chan_handler	on_audit_note;		/* from the monitor and from apid */
 chan_handler	on_audit_key;		/* heads.c */
+
+/* --- pairings.c: JOB_PAIR and its kin --- */
+
+int	pair_apply(struct stored *, struct job *);
+int	unpair_apply(struct stored *, struct job *);
+int	pair_used_apply(struct stored *, struct job *);
+void	pair_done(struct stored *, struct job *);
+void	unpair_done(struct stored *, struct job *);
+void	unpair_refuse(struct stored *, struct job *);
+chan_handler	on_pair_add, on_pair_revoke, on_pair_used;
+/* Every paired token, as on record now.  0 or -errno. */
+int	pairs_reply(struct stored *, struct asked *);
 
 /* --- writer --- */
 
@@ -389,6 +404,8 @@ struct stored {
 	struct wait_tree	 waits;
 	size_t			 nwaits;
 	uint64_t		 serial;	/* for inputs and waits */
+	uint32_t		 pair_max_days;
+	unsigned		 nunpairs;	/* queued */
 	struct heads		 heads;
 	uint64_t		 audit_woken;	/* last record told of */
 	unsigned		 nnotes;	/* queued */

@@ -35,7 +35,7 @@ enum ctl_opt {
 	OPT_STATUS, OPT_HARNESS, OPT_SEARCH, OPT_IDS,
 	OPT_ALL, OPT_LIMIT, OPT_FOLLOW, OPT_AFTER, OPT_NO_NEWLINE,
 	OPT_DETACH_KEY, OPT_MATCH, OPT_HEADS, OPT_KEY, OPT_FROM,
-	OPT_YES, OPT_FOREGROUND,
+	OPT_SCOPE, OPT_EXPIRES, OPT_YES, OPT_FOREGROUND,
 	OPT_COUNT,
 };
 
@@ -144,6 +144,9 @@ int	verb_panic(struct ctl *);
 int	verb_archive(struct ctl *);
 int	verb_summon(struct ctl *);
 int	verb_sacrifice(struct ctl *);
+int	verb_pair(struct ctl *);
+int	verb_pair_list(struct ctl *);
+int	verb_pair_revoke(struct ctl *);
 int	verb_token_rotate(struct ctl *);
 int	verb_audit_tail(struct ctl *);
 int	verb_audit_verify(struct ctl *);

@@ -19,6 +19,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/launch.c \
 	covenctl/lifecycle.c covenctl/lifecycle.h \
 	covenctl/panic.c \
+	covenctl/pair.c \
 	covenctl/progress.c covenctl/progress.h \
 	covenctl/reply.c covenctl/reply.h \
 	covenctl/screen.c covenctl/screen.h \
@@ -67,6 +68,7 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-kill.1 \
 	doc/covenctl-log.1 \
 	doc/covenctl-logs.1 \
+	doc/covenctl-pair.1 \
 	doc/covenctl-panic.1 \
 	doc/covenctl-restart.1 \
 	doc/covenctl-run.1 \

@@ -52,6 +52,10 @@ static const struct opt opts[OPT_COUNT] = {
 	    NULL },
 	[OPT_NO_NEWLINE] = { "no-newline", NULL, "send TEXT as it is", 0,
 	    NULL },
+	[OPT_SCOPE] = { "scope", "LIST",
+	    "of list, read, input and launch:HARNESS", 0, NULL },
+	[OPT_EXPIRES] = { "expires", "TIME",
+	    "how long it is good for, such as 12h (else 30d)", 0, NULL },
 	[OPT_DETACH_KEY] = { "detach-key", "KEYS",
 	    "what leaves it (ctrl-] if not given)", 0, NULL },
 	[OPT_MATCH] = { "match", "GLOB", "only verbs like this: 'auth.*'", 0,
@@ -152,6 +156,18 @@ static const struct verb verbs[] = {
 	    "kills the sessions' cgroup where there is one, else the inits "
 	    "that are the daemon's children, and returns when all are gone. "
 	    "The daemon goes on and records how each of them ended." },
+	{ "pair", "NAME", "make a token for a forwarded socket", verb_pair,
+	    O(SCOPE) | O(EXPIRES), 1, 1, VERB_HOME, NULL,
+	    "Prints, once, a token that is good for the scopes and the time "
+	    "that are given and for nothing else.  Whoever reaches the "
+	    "socket from elsewhere sends it." },
+	{ "pair list", "", "list paired tokens", verb_pair_list, 0,
+	    0, 0, VERB_HOME, NULL,
+	    "Their names, what they may, how long, and their last use." },
+	{ "pair revoke", "NAME", "end a paired token", verb_pair_revoke, 0,
+	    1, 1, VERB_HOME, NULL,
+	    "It is refused from now on, and what its holder watches is "
+	    "closed." },
 	{ "token rotate", "", "exchange the session token",
 	    verb_token_rotate, 0, 0, 0, VERB_HOME, NULL,
 	    "In token mode each request carries the token that lies in the "

@@ -158,7 +158,8 @@ def routes_of(tree):
             r'\{\s*"(\w+)",\s*(\w+),\s*"([^"]*)",\s*(\w+),', rows):
         if handler == "NULL":
             continue
-        yield method.lower(), {"SESSION": "/sessions/{id}" + text}.get(
+        yield method.lower(), {"SESSION": "/sessions/{id}" + text,
+                               "BELOW": text + "{name}"}.get(
             match, text.removeprefix(PREFIX))
 
 

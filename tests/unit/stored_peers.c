@@ -306,7 +306,7 @@ give_runner(struct peer *p, const char *id)
 void
 world_serve(uint32_t live)
 {
-	struct msg_serve m = { .live = live };
+	struct msg_serve m = { .live = live, .pair_max_days = 90 };
 
 	peer_send(&w.monitor, MSG_SERVE, &m);
 	(void)peer_expect(&w.monitor, MSG_RECOVERED);
