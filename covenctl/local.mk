@@ -12,6 +12,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/args.c covenctl/ctl.h covenctl/verbs.c \
 	covenctl/complete.c covenctl/help.c covenctl/record.c \
 	covenctl/doctor.c covenctl/doctor.h \
+	covenctl/doctor_contract.c \
 	covenctl/doctor_home.c covenctl/doctor_kernel.c \
 	covenctl/feed.c covenctl/feed.h \
 	covenctl/home.c covenctl/home.h \
