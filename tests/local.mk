@@ -87,6 +87,7 @@ it_tests = \
 	tests/it/attack_roots.sh \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
+	tests/it/audit.sh \
 	tests/it/config.sh \
 	tests/it/contract_clients.sh \
 	tests/it/contract_wire.sh \
@@ -112,6 +113,7 @@ it_tests = \
 	tests/it/security_promises.sh \
 	tests/it/soak.sh \
 	tests/it/socket_identity.sh \
+	tests/it/spares.sh \
 	tests/it/stalled_clients.sh \
 	tests/it/stop_is_clean.sh \
 	tests/it/stream.sh \
