@@ -9,6 +9,7 @@ libcommon_a_SOURCES = \
 	common/chan.c common/chan.h \
 	common/clock.c common/clock.h \
 	common/conf.c common/conf.h common/conf.def common/conf_dump.c \
+	common/conf_show.c \
 	common/ct.c common/ct.h \
 	common/digest.c common/digest.h \
 	common/failpoint.c common/failpoint.h common/failpoint.def \

@@ -24,7 +24,6 @@ on_listener(struct chan *c, const union msg_any *msg, int *fd)
 		.request_ms = m->request_ms,
 		.token = m->token_mode != 0,
 	};
-	int r;
 
 	apid->identity = (struct identity){ .pid = m->pid,
 	    .started_at = mem_strdup(m->started_at),
@@ -34,9 +33,7 @@ on_listener(struct chan *c, const union msg_any *msg, int *fd)
 	apid->auth.pair_max_days = m->pair_max_days;
 	health_build(apid);
 	apid->server = server_new(apid->loop, &conf, &routes_ops, apid);
-	r = server_listen(apid->server, fd);
-	if (r < 0)
-		fatal("watch the listener: %s", strerror(-r));
+	auth_listen(apid, fd);
 	return 0;
 }
 
@@ -58,6 +55,7 @@ on_peer(struct chan *c, const union msg_any *msg, int *fd)
 	if (r < 0)
 		fatal("watch stored: %s", strerror(-r));
 	apid->store_opens++;
+	pairings_ask(apid);
 	streams_resume(apid->streams);
 	return 0;
 }
@@ -112,6 +110,7 @@ apid_init(struct apid *apid, struct loop *loop)
 	memset(apid, 0, sizeof(*apid));
 	apid->loop = loop;
 	apid->stored.source.fd = -1;
+	auth_init(apid);
 	apid->streams = streams_new(apid);
 	json_warm();
 	familiars_init(apid);
@@ -125,6 +124,7 @@ apid_fini(struct apid *apid)
 	timer_stop(apid->loop, &apid->lost);
 	notes_fini(apid);
 	server_free(apid->server);
+	auth_fini(apid);
 	streams_free(apid->streams);
 	chan_close(&apid->stored);
 	shelf_unmap(apid->shelf);

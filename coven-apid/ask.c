@@ -163,7 +163,7 @@ on_reply(struct chan *c, const union msg_any *msg, int *fd)
 
 	if (take_shelf(apid, reply, &rows) != 0)
 		return chan_blame(c, "an answer beside the shelf");
-	if (r == NULL && feed == NULL) {
+	if (r == NULL && feed == NULL && reply->tag != 0) {
 		shelf_told(apid);
 		return 0;		/* its client has left */
 	}
@@ -176,7 +176,9 @@ on_reply(struct chan *c, const union msg_any *msg, int *fd)
 		rows.p = buf_head(&bytes);
 		rows.left = buf_left(&bytes);
 	}
-	if (feed != NULL) {
+	if (reply->tag == 0) {
+		pairings_on_list(apid, reply, &rows);
+	} else if (feed != NULL) {
 		streams_on_page(apid->streams, feed, reply, &rows);
 	} else {
 		cb = r->on_reply;

@@ -31,7 +31,9 @@ static const struct {
 	{ "sessionResize", true },
 	{ "sessionSearch", true },
 	{ "sessionSignal", true },
+	{ "sessionStats", true },
 	{ "eventWait", true },
+	{ "pairing", true },
 	{ "sessionStream", true },
 	{ "tokenRotate", true },
 };
@@ -249,7 +251,9 @@ on_actions(struct request *r)
 	autojson struct json *v = NULL;
 	const char *action, *why;
 
-	if (json_parse(buf_head(in), buf_left(in), &v, &why) != 0) {
+	bool blank = strspn(buf_head(in), " \t\r\n") == buf_left(in);
+
+	if (!blank && json_parse(buf_head(in), buf_left(in), &v, &why) != 0) {
 		answer_rejected(r, "(unknown)");
 		return;
 	}

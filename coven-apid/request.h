@@ -40,6 +40,7 @@ struct request {
 	uint64_t	 after_seq;	/* the last event in body */
 	bool		 limited;	/* the client named a limit */
 	char		*spare;		/* freed with the request */
+	struct pairing	*pairing;	/* one that is being made */
 	actor_text	 actor;		/* see request_actor */
 };
 
@@ -90,6 +91,9 @@ enum api_error {
 	API_SCOPE,			/* forbidden to this token */
 	API_MISDIRECTED,
 	API_NO_TOKEN_MODE,
+	API_PAIRING_EXISTS,
+	API_PAIRING_NOT_FOUND,
+	API_PAIRINGS_FULL,
 	API_SESSION_NOT_FOUND,
 	API_SESSION_NOT_LIVE,
 	API_SESSION_LIVE,
@@ -176,12 +180,12 @@ typedef void	handler_fn(struct request *);
 handler_fn	on_health, on_api_version, on_capabilities, on_actions;
 handler_fn	on_familiars;
 handler_fn	on_sessions, on_session, on_external, on_complete;
-handler_fn	on_archive, on_summon, on_delete;
+handler_fn	on_archive, on_summon, on_delete, on_stats;
 handler_fn	on_launch;
 handler_fn	on_input, on_kill, on_signal, on_resize;
 handler_fn	on_audit;
 handler_fn	on_events, on_session_events, on_log, on_stream;
 handler_fn	on_stop;
-handler_fn	on_token_rotate;
+handler_fn	on_token_rotate, on_pair, on_pairings, on_unpair;
 
 #endif

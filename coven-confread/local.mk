@@ -33,5 +33,5 @@ tests_unit_test_confread_LDADD = $(CONFREAD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_confread_role
 TESTS += tests/unit/test_confread_role
 tests_unit_test_confread_role_SOURCES = tests/unit/test_confread_role.c
-tests_unit_test_confread_role_LDADD = $(SANDBOX_LIBS) $(COMMON_LIBS) \
-	$(CMOCKA_LIBS)
+tests_unit_test_confread_role_LDADD = $(REDACT_LIBS) $(SANDBOX_LIBS) \
+	$(COMMON_LIBS) $(CMOCKA_LIBS)

@@ -14,6 +14,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/logpipe.c coven-monitor/logpipe.h \
 	coven-monitor/monitor.h \
 	coven-monitor/note.c coven-monitor/note.h \
+	coven-monitor/notify.c coven-monitor/notify.h \
 	coven-monitor/on_apid.c \
 	coven-monitor/on_session.c \
 	coven-monitor/on_stored.c \
@@ -33,6 +34,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/supervise.c \
 	coven-monitor/token.c coven-monitor/token.h \
 	coven-monitor/uids.c coven-monitor/uids.h \
+	coven-monitor/usage.c coven-monitor/usage.h \
 	coven-monitor/watch.c coven-monitor/watch.h
 
 sbin_PROGRAMS += coven-monitor/coven-monitor
@@ -49,8 +51,11 @@ tests_unit_test_root_SOURCES = tests/unit/test_root.c
 tests_unit_test_root_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_point
-TESTS += tests/unit/test_point
+check_PROGRAMS += tests/unit/test_point tests/unit/test_usage
+TESTS += tests/unit/test_point tests/unit/test_usage
+tests_unit_test_usage_SOURCES = tests/unit/test_usage.c
+tests_unit_test_usage_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
 tests_unit_test_point_SOURCES = tests/unit/test_point.c
 tests_unit_test_point_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)

@@ -21,6 +21,7 @@
 #include "coven-monitor/conf_load.h"
 #include "coven-monitor/confine.h"
 #include "coven-monitor/monitor.h"
+#include "coven-monitor/notify.h"
 #include "sandbox/profile.h"
 #include "sandbox/role.h"
 
@@ -29,7 +30,8 @@ struct options {
 	const char	*failpoint;
 	uid_t		 owner;
 	int		 ready_fd;
-	bool		 check_config;
+	bool		 check_config;	/* start nothing */
+	bool		 show_config;	/* and print what is in force */
 };
 
 static const char *const programs[ROLE__COUNT] = {
@@ -106,7 +108,7 @@ static void __attribute__((noreturn))
 usage(int status)
 {
 	fputs("usage: coven-monitor [--home DIR] [--owner UID] "
-	    "[--ready-fd N] [--check-config]\n"
+	    "[--ready-fd N] [--check-config | --show-config]\n"
 	    "       coven-monitor --dump-protocol | --dump-limits | "
 	    "--list-failpoints | --version\n", status == 0 ? stdout : stderr);
 	exit(status);
@@ -128,7 +130,7 @@ number(const char *what, const char *text, long max)
 	return v;
 }
 
-enum { OPT_HOME = 256, OPT_OWNER, OPT_READY, OPT_CHECK, OPT_PROTOCOL,
+enum { OPT_HOME = 256, OPT_OWNER, OPT_READY, OPT_CHECK, OPT_SHOW, OPT_PROTOCOL,
 	OPT_LIMITS, OPT_FAILPOINT, OPT_FAILPOINTS, OPT_VERSION, OPT_HELP };
 
 static void
@@ -139,6 +141,7 @@ parse(int argc, char **argv, struct options *o)
 		{ "owner", required_argument, NULL, OPT_OWNER },
 		{ "ready-fd", required_argument, NULL, OPT_READY },
 		{ "check-config", no_argument, NULL, OPT_CHECK },
+		{ "show-config", no_argument, NULL, OPT_SHOW },
 		{ "dump-protocol", no_argument, NULL, OPT_PROTOCOL },
 		{ "dump-limits", no_argument, NULL, OPT_LIMITS },
 		{ "failpoint", required_argument, NULL, OPT_FAILPOINT },
@@ -160,6 +163,9 @@ parse(int argc, char **argv, struct options *o)
 		case OPT_READY:
 			o->ready_fd = (int)number("ready-fd", optarg, 1023);
 			break;
+		case OPT_SHOW:
+			o->show_config = true;
+			/* FALLTHROUGH */
 		case OPT_CHECK:
 			o->check_config = true;
 			break;
@@ -351,7 +357,10 @@ prepare(struct monitor *m, const struct options *o)
 		cgroup_open(&m->cgroup, &m->home.st, m->owner.uid);
 	confine_self(m->owner.root);
 	harness_table_init(&m->harnesses);
+	notify_status("reads the configuration");
 	r = conf_load(m);
+	if (r != 0 && o->check_config)
+		roster_load(m);		/* all that is wrong, at once */
 	if (r != 0)
 		return r;
 	log_init(NULL, level_of(m->conf.log_level));
@@ -388,9 +397,12 @@ main(int argc, char **argv)
 	m->stop_conn = m->sock.fd = m->cgroup.dir = -1;
 	m->stored.pidfd.fd = m->apid.pidfd.fd = -1;
 	default_signals();
+	notify_init();
 	m->loop = loop_new();
 	msg_table_digest(m->table_digest);
 	r = prepare(m, &o);
+	if (r == 0 && o.show_config)
+		conf_show(&m->conf, stdout);
 	if (r != 0 || o.check_config) {
 		cgroup_close(&m->cgroup);
 		return r;

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/limits.h"
 #include "common/mem.h"
 #include "coven-monitor/audit_key.h"
 #include "coven-monitor/monitor.h"
@@ -116,6 +117,33 @@ on_run_signal(struct chan *ch, const union msg_any *msg, int *fd)
 	return 0;
 }
 
+/* Asked again at once it is told the same: looking takes milliseconds. */
+static int
+on_run_stat(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+	struct session *s = session_find(c->monitor, msg->run_stat.id);
+	struct msg_run_stat_reply reply = { .id = msg->run_stat.id };
+	int64_t now = loop_now_ns();
+
+	(void)fd;
+	if (s != NULL && (s->usage_at_ns == 0 || now - s->usage_at_ns >
+	    LIMIT_USAGE_FRESH_MS * INT64_C(1000000))) {
+		s->measured = usage_read(s, &s->usage);
+		s->usage_at_ns = now;
+	}
+	if (s != NULL && s->measured) {
+		reply.found = 1;
+		reply.cpu_us = s->usage.cpu_us;
+		reply.memory = s->usage.memory;
+		reply.processes = s->usage.processes;
+		reply.capped = s->usage.capped;
+		reply.shared = s->usage.shared;
+	}
+	child_tell(c, MSG_RUN_STAT_REPLY, &reply);
+	return 0;
+}
+
 static int
 on_run_settled(struct chan *ch, const union msg_any *msg, int *fd)
 {
@@ -201,6 +229,7 @@ chan_handler *const on_stored_handlers[MSG__COUNT] = {
 	[MSG_RUN_START] = on_run_start,
 	[MSG_RUN_KILL] = on_run_kill,
 	[MSG_RUN_SIGNAL] = on_run_signal,
+	[MSG_RUN_STAT] = on_run_stat,
 	[MSG_RUN_SETTLED] = on_run_settled,
 	[MSG_PEER_END] = on_peer_end,
 	[MSG_AUDIT_PUBLIC] = on_audit_public,

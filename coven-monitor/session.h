@@ -8,6 +8,7 @@
 
 #include "coven-monitor/monitor.h"
 #include "coven-monitor/root.h"
+#include "coven-monitor/usage.h"
 
 enum session_state {
 	SESSION_PREPARED,	/* judged, descriptors held, nothing runs */
@@ -39,6 +40,9 @@ struct session {
 	struct child		 init, runner;
 	bool			 killing;
 	struct timer		 kill;		/* TERM becomes KILL */
+	struct usage		 usage;		/* as it was read at: */
+	int64_t			 usage_at_ns;
+	bool			 measured;
 	char			 step[64];	/* of a failed start */
 	char			 cause[256];
 };

@@ -15,6 +15,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "coven-monitor/monitor.h"
+#include "coven-monitor/notify.h"
 #include "coven-monitor/session.h"
 #include "coven-monitor/storefd.h"
 #include "coven-monitor/watch.h"
@@ -72,12 +73,14 @@ on_stored_ready(struct child *c)
 {
 	struct monitor *m = c->monitor;
 	struct msg_audit_key key = { .every = m->conf.audit_head_every };
-	struct msg_serve serve = { .live = m->nlive };
+	struct msg_serve serve = { .live = m->nlive,
+	    .pair_max_days = m->conf.pair_max_days };
 
 	m->recovered = false;
 	privacy_tell(m, c);
 	(void)chan_send(&c->control, MSG_AUDIT_KEY, &key, m->audit_key);
 	session_rejoin_all(m);
+	notify_status("settles what an earlier life left");
 	(void)chan_send(&c->control, MSG_SERVE, &serve, -1);
 }
 
@@ -109,6 +112,7 @@ start_stored(struct timer *t)
 	autoclose int folder = -1;
 	int r;
 
+	notify_status("starts coven-stored");
 	st.gid = (gid_t)st.uid;
 	folder = storefd_open(m, &st.uid, &st.gid);
 	if (folder < 0) {
@@ -188,6 +192,7 @@ switched_on(const char *name)
 static void
 now_serving(struct monitor *m)
 {
+	notify_ready(m->sock.path);
 	if (m->ready_fd == -1)
 		return;
 	if (write(m->ready_fd, "READY=1\n", 8) == -1)
@@ -262,6 +267,7 @@ start_apid(struct timer *t)
 	int r;
 
 	t->ctx = m;
+	notify_status("starts coven-apid");
 	st.gid = (gid_t)st.uid;
 	r = child_spawn(&m->apid, m, ROLE_APID, &apid_ops, &st);
 	if (r < 0) {
@@ -341,6 +347,7 @@ supervise_stop(struct monitor *m, const char *why)
 	if (m->stopping)
 		return;
 	log_info("stop: %s", why);
+	notify_stopping(why);
 	note(m, AUDIT_STOP, NULL, "%s", why);
 	m->stopping = true;
 	watch_stop(m);

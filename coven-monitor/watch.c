@@ -6,6 +6,7 @@
 
 #include "common/limits.h"
 #include "common/mem.h"
+#include "coven-monitor/notify.h"
 #include "coven-monitor/watch.h"
 
 #define PROBE_EVERY	10		/* looks at the name between probes */
@@ -124,6 +125,7 @@ on_watch(struct timer *t)
 	enum sock_state st;
 	int r = 0;
 
+	notify_alive();
 	owner_enter(&m->owner);
 	st = sock_look(&m->sock, &m->home);
 	if (st != SOCK_OURS)

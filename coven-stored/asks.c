@@ -67,6 +67,7 @@ keep_fields(struct ask *a)
 	KEEP(MSG_KILL, kill, m->kill.id, m->kill.actor);
 	KEEP(MSG_SIGNAL, signal, m->signal.id, m->signal.actor);
 	KEEP(MSG_EVENTS, events, m->events.id, m->events.after_event);
+	KEEP(MSG_PAIR_LIST, pair_list, "", "");
 	KEEP(MSG_AUDIT, audit, "", "");
 	KEEP(MSG_CANCEL, cancel, "", "");
 	}
@@ -451,6 +452,14 @@ answer_delete(struct stored *s, struct ask *a)
 }
 
 static bool
+answer_pairs(struct stored *s, struct ask *a)
+{
+	int r = pairs_reply(s, &a->asked);
+
+	return r < 0 ? failed(s, a, r) : false;
+}
+
+static bool
 answer_audit(struct stored *s, struct ask *a)
 {
 	const struct msg_audit *m = &a->msg.audit;
@@ -499,6 +508,7 @@ static const struct {
 	{ MSG_KILL, answer_kill },
 	{ MSG_SIGNAL, answer_signal },
 	{ MSG_EVENTS, answer_events },
+	{ MSG_PAIR_LIST, answer_pairs },
 	{ MSG_AUDIT, answer_audit },
 	{ MSG_CANCEL, answer_cancel },
 };

@@ -273,6 +273,9 @@ LATER(on_input_check, MSG_INPUT_CHECK)
 LATER(on_kill, MSG_KILL)
 LATER(on_signal, MSG_SIGNAL)
 LATER(on_events, MSG_EVENTS)
+LATER(on_pair_list, MSG_PAIR_LIST)
+LATER(on_audit, MSG_AUDIT)
+LATER(on_cancel, MSG_CANCEL)
 
 static int
 on_shelf_taken(struct chan *c, const union msg_any *msg, int *fd)
@@ -287,15 +290,17 @@ on_shelf_taken(struct chan *c, const union msg_any *msg, int *fd)
 	return 0;
 }
 
-LATER(on_audit, MSG_AUDIT)
-LATER(on_cancel, MSG_CANCEL)
-
 chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_LAUNCH] = on_launch,
 	[MSG_EXTERNAL] = on_external,
 	[MSG_COMPLETE] = on_complete,
+	[MSG_PAIR_LIST] = on_pair_list,
+	[MSG_PAIR_ADD] = on_pair_add,
+	[MSG_PAIR_REVOKE] = on_pair_revoke,
+	[MSG_PAIR_USED] = on_pair_used,
 	[MSG_SESSION_LIST] = on_session_list,
 	[MSG_SESSION_GET] = on_session_get,
+	[MSG_SESSION_STATS] = on_session_stats,
 	[MSG_SESSION_ARCHIVE] = on_session_archive,
 	[MSG_SESSION_DELETE] = on_session_delete,
 	[MSG_INPUT_CHECK] = on_input_check,

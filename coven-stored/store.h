@@ -64,6 +64,8 @@ struct store_session {
 	bool			conversation;	/* conversation_id is set */
 	bool			killing;	/* a kill is on record */
 	uint64_t		last_n;		/* last durable runner write */
+	uint64_t		output_bytes;	/* of payloads, so far */
+	uint64_t		created_ns;
 };
 
 /* 0 or STORE_NOT_FOUND. */
@@ -159,8 +161,12 @@ int	 store_add_event(struct store *, int64_t key,
 	    const struct store_event *);
 /* The last number that was given out and is durable. */
 uint64_t store_last_seq(const struct store *);
-/* The runner's writes up to n are in this transaction or durable. */
-int	 store_set_last_n(struct store *, int64_t key, uint64_t n);
+/*
+ * The runner's writes up to n are in this transaction or durable, and so many
+ * bytes of payload came with those that are new.
+ */
+int	 store_set_last_n(struct store *, int64_t key, uint64_t n,
+	    uint64_t more_bytes);
 
 typedef int	 store_event_cb(void *ctx, const struct store_event *);
 
@@ -263,6 +269,26 @@ typedef int	 store_audit_cb(void *ctx, const struct audit_record *,
 /* Records with n > after, ascending, at most limit. */
 int	 store_audit_page(struct store *, uint64_t after, uint32_t limit,
 	    store_audit_cb *, void *);
+
+/* --- paired tokens (store_pairs.c) --- */
+
+/*
+ * Adds one; those that have ended by its created_ns make room first.  0,
+ * STORE_CONFLICT when the name is taken, or STORE_UNAVAILABLE when there are
+ * LIMIT_PAIRINGS.
+ */
+int	 store_pair(struct store *, const struct msg_pair_row *);
+int	 store_unpair(struct store *, const char *name); /* STORE_NOT_FOUND */
+/* Its last use, unless one of the same minute is on record. */
+int	 store_pair_used(struct store *, const char *name, uint64_t time_ns);
+
+/* Borrowed for the call. */
+typedef int	 store_pair_cb(void *ctx, const struct msg_pair_row *);
+
+/* The oldest first. */
+int	 store_pairs(struct store *, store_pair_cb *, void *ctx);
+
+/* --- recovery --- */
 
 /*
  * Settle what an earlier life left, each with its audit record, inside a

@@ -26,9 +26,11 @@ event_kind_name(enum event_kind kind)
 }
 
 int
-store_set_last_n(struct store *s, int64_t key, uint64_t n)
+store_set_last_n(struct store *s, int64_t key, uint64_t n,
+    uint64_t more_bytes)
 {
-	return db_run(s->db, SQL_RUN_LAST_N, "ii", key, (int64_t)n);
+	return db_run(s->db, SQL_RUN_LAST_N, "iii", key, (int64_t)n,
+	    (int64_t)more_bytes);
 }
 
 int

@@ -152,6 +152,7 @@ stored_apid_ended(struct chan *c, int why)
 	if (why == CHAN_BAD)
 		stored_tell(s, MSG_PEER_END, &lied, -1);
 	asks_drop(s);
+	stats_drop(s);
 	TAILQ_FOREACH(j, &s->writer.jobs, link)
 		forget(&j->asked);
 	RB_FOREACH(run, run_tree, &s->runs) {
@@ -224,6 +225,7 @@ stored_init(struct stored *s, struct loop *l, struct chan *control,
 	report_init(s);
 	upkeep_init(s);
 	search_init(s);
+	stats_init(s);
 	loop_on_batch(l, on_batch, s);
 	return 0;
 }
@@ -245,6 +247,7 @@ stored_fini(struct stored *s)
 	report_fini(s);
 	timer_stop(s->loop, &s->upkeep.timer);
 	search_fini(s);
+	timer_stop(s->loop, &s->stats.deadline);
 	timer_stop(s->loop, &s->stop_timer);
 	heads_fini(s);
 	loop_on_batch(s->loop, NULL, NULL);

@@ -68,6 +68,14 @@ struct resize {
 	struct asked		 asked;
 };
 
+/* What the monitor said of it. */
+struct usage {
+	bool		 asked, known;
+	uint64_t	 cpu_us, memory;
+	uint32_t	 processes;
+	bool		 capped, shared;
+};
+
 struct run {
 	RB_ENTRY(run)	 tree;		/* stored.runs, by id */
 	struct stored	*stored;
@@ -88,6 +96,10 @@ struct run {
 	uint64_t	 accepted;	/* last write taken */
 	uint64_t	 durable;	/* last write committed */
 	uint64_t	 apply_n;	/* in the open transaction */
+	uint64_t	 apply_bytes;	/* with it */
+	uint64_t	 output_bytes;	/* of payloads, durable */
+	uint64_t	 created_ns;
+	struct usage	 usage;
 	bool		 ack_due;
 	size_t		 backlog;	/* bytes in jobs */
 	unsigned	 jobs, end_jobs;
@@ -155,6 +167,9 @@ enum job_kind {
 	JOB_COMPLETE,
 	JOB_ARCHIVE,
 	JOB_DELETE,
+	JOB_PAIR,		/* a token is good from now on */
+	JOB_UNPAIR,
+	JOB_PAIR_USED,
 	JOB_EVENT,
 	JOB_INPUT,
 	JOB_SIGNAL,
@@ -233,6 +248,18 @@ void	note_done(struct stored *, struct job *);
 chan_handler	on_audit_note;		/* from the monitor and from apid */
 chan_handler	on_audit_key;		/* heads.c */
 
+/* --- pairings.c: JOB_PAIR and its kin --- */
+
+int	pair_apply(struct stored *, struct job *);
+int	unpair_apply(struct stored *, struct job *);
+int	pair_used_apply(struct stored *, struct job *);
+void	pair_done(struct stored *, struct job *);
+void	unpair_done(struct stored *, struct job *);
+void	unpair_refuse(struct stored *, struct job *);
+chan_handler	on_pair_add, on_pair_revoke, on_pair_used;
+/* Every paired token, as on record now.  0 or -errno. */
+int	pairs_reply(struct stored *, struct asked *);
+
 /* --- writer --- */
 
 struct writer {
@@ -298,6 +325,22 @@ int	search_piece(struct stored *, bool *more);
 /* How many sessions have text that is not in the index; 0: none has. */
 size_t	search_behind(const struct stored *);
 
+/* --- statistics: what live sessions use, asked of the monitor --- */
+
+struct stats {
+	struct asked	 waiting[LIMIT_STATS_ASKED];
+	unsigned	 nwaiting;
+	bool		 running;
+	unsigned	 asked;		/* of the monitor, not answered */
+	char		 last[UUID_LEN];	/* the last one asked about */
+	int64_t		 known_ns;	/* when they were complete */
+	struct timer	 deadline;
+};
+
+void		 stats_init(struct stored *);
+void		 stats_drop(struct stored *);	/* apid is gone */
+chan_handler	 on_session_stats, on_run_stat_reply;
+
 /* --- asks: what reads --- */
 
 TAILQ_HEAD(ask_list, ask);
@@ -321,7 +364,7 @@ void	stored_reply_rows(struct stored *s, struct asked *asked,
 	    bool more);
 /*
  * A page, with a word about it: the status of a session whose last event it
- * holds, how much a search may have missed, or "".
+ * holds, how much a search may have missed, a time, or "".
  */
 void	stored_reply_page(struct stored *, struct asked *, const struct page *,
 	    const char *text);
@@ -360,12 +403,15 @@ struct stored {
 	struct report		 report;
 	struct upkeep		 upkeep;
 	struct search		 search;
+	struct stats		 stats;
 	struct run_tree		 runs;
 	size_t			 nruns, nlaunches, record_bytes;
 	struct ask_list		 asks;
 	struct wait_tree	 waits;
 	size_t			 nwaits;
 	uint64_t		 serial;	/* for inputs and waits */
+	uint32_t		 pair_max_days;
+	unsigned		 nunpairs;	/* queued */
 	struct heads		 heads;
 	uint64_t		 audit_woken;	/* last record told of */
 	unsigned		 nnotes;	/* queued */

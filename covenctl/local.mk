@@ -4,6 +4,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/api.c covenctl/api.h \
 	covenctl/bearer.c covenctl/bearer.h \
 	covenctl/client.c covenctl/client.h \
+	covenctl/config.c \
 	covenctl/attach.c covenctl/follow.c \
 	covenctl/detach.c covenctl/detach.h \
 	covenctl/sse.c covenctl/sse.h \
@@ -17,6 +18,8 @@ libcovenctl_a_SOURCES = \
 	covenctl/launch.c \
 	covenctl/lifecycle.c covenctl/lifecycle.h \
 	covenctl/panic.c \
+	covenctl/pair.c \
+	covenctl/progress.c covenctl/progress.h \
 	covenctl/reply.c covenctl/reply.h \
 	covenctl/screen.c covenctl/screen.h \
 	covenctl/sessions.c \
@@ -52,6 +55,7 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-archive.1 \
 	doc/covenctl-attach.1 \
 	doc/covenctl-completion.1 \
+	doc/covenctl-config.1 \
 	doc/covenctl-doctor.1 \
 	doc/covenctl-events.1 \
 	doc/covenctl-exec.1 \
@@ -60,6 +64,7 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-kill.1 \
 	doc/covenctl-log.1 \
 	doc/covenctl-logs.1 \
+	doc/covenctl-pair.1 \
 	doc/covenctl-panic.1 \
 	doc/covenctl-restart.1 \
 	doc/covenctl-run.1 \

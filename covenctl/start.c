@@ -15,6 +15,7 @@
 #include "common/mem.h"
 #include "covenctl/api.h"
 #include "covenctl/lifecycle.h"
+#include "covenctl/progress.h"
 
 #define READY_MS	10000
 #define REAP_MS		3000
@@ -29,12 +30,13 @@ struct starting {
 	int		 log;
 	off_t		 log_from;	/* what is there already */
 	int		 ready;
+	struct progress	 progress;
 	pid_t		 pid;
 };
 
-/* ../sbin/coven-monitor beside our own program; no variable chooses it. */
-static int
-find_monitor(char out[PATH_MAX])
+/* No variable chooses it. */
+int
+daemon_program(char out[PATH_MAX])
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -108,6 +110,8 @@ become_monitor(struct starting *s, int ready)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Out of the way first: ready may be any number above 2. */
 	ready = fcntl(ready, F_DUPFD_CLOEXEC, 16);
+	if (s->progress.fd != -1)
+		(void)setenv("NOTIFY_SOCKET", s->progress.name, 1);
 	if (null == -1 || ready == -1 || chdir("/") == -1 ||
 	    dup2(null, 0) == -1 || dup2(s->log, 1) == -1 ||
 	    dup2(s->log, 2) == -1 || fcntl(1, F_SETFL, O_APPEND) == -1 ||
@@ -195,14 +199,16 @@ wait_ready(struct starting *s)
 	size_t n = 0;
 
 	while (n < sizeof(READY_LINE) - 1) {
-		struct pollfd p = { .fd = s->ready, .events = POLLIN };
+		struct pollfd p[2] = { { .fd = s->ready, .events = POLLIN },
+		    { .fd = s->progress.fd, .events = POLLIN } };
 		int64_t left = (until - loop_now_ns()) / 1000000;
 		ssize_t got;
 
-		if (left <= 0 || (poll(&p, 1, (int)left) == -1 &&
+		if (left <= 0 || (poll(p, 2, (int)left) == -1 &&
 		    errno != EINTR))
 			return false;
-		if (p.revents == 0)
+		progress_take(&s->progress, s->pid);
+		if (p[0].revents == 0)
 			continue;
 		got = read(s->ready, text + n, sizeof(READY_LINE) - 1 - n);
 		if (got <= 0)
@@ -255,11 +261,14 @@ static int
 start_and_wait(struct starting *s)
 {
 	struct daemon d;
+	bool ready;
 	int rc;
 
 	if ((rc = open_log(s)) != 0 || (rc = spawn(s)) != 0)
 		return rc;
-	if (!wait_ready(s))
+	ready = wait_ready(s);
+	progress_end(&s->progress);
+	if (!ready)
 		return failed_start(s);
 	rc = daemon_probe(s->ctl, &d);
 	if (rc != 0)
@@ -277,10 +286,12 @@ static int
 start_daemon(struct ctl *ctl)
 {
 	struct starting s = { .ctl = ctl, .log = -1, .ready = -1 };
-	int rc = find_monitor(s.program);
+	int rc = daemon_program(s.program);
 
+	progress_open(&s.progress);
 	if (rc == 0)
 		rc = start_and_wait(&s);
+	progress_end(&s.progress);
 	mem_close(&s.log);
 	mem_close(&s.ready);
 	return rc;
@@ -292,7 +303,7 @@ start_foreground(struct ctl *ctl)
 	char program[PATH_MAX];
 	char *argv[] = { (char *)(uintptr_t)"coven-monitor",
 	    (char *)(uintptr_t)"--home", ctl->home.path, NULL };
-	int rc = find_monitor(program);
+	int rc = daemon_program(program);
 
 	if (rc != 0)
 		return rc;

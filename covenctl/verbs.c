@@ -52,6 +52,10 @@ static const struct opt opts[OPT_COUNT] = {
 	    NULL },
 	[OPT_NO_NEWLINE] = { "no-newline", NULL, "send TEXT as it is", 0,
 	    NULL },
+	[OPT_SCOPE] = { "scope", "LIST",
+	    "of list, read, input and launch:HARNESS", 0, NULL },
+	[OPT_EXPIRES] = { "expires", "TIME",
+	    "how long it is good for, such as 12h (else 30d)", 0, NULL },
 	[OPT_DETACH_KEY] = { "detach-key", "KEYS",
 	    "what leaves it (ctrl-] if not given)", 0, NULL },
 	[OPT_YES] = { "yes", NULL, "do not ask first", 'y', NULL },
@@ -79,6 +83,17 @@ static const struct verb verbs[] = {
 	    0, 0, 0, NULL,
 	    "Tries each thing that a launch needs and says how to repair "
 	    "what is missing.  The exit status is 1 when a check fails." },
+	{ "config check", "", "are the files in order?", verb_config_check, 0,
+	    0, 0, VERB_HOME, NULL,
+	    "Reads /etc/coven/coven.toml, the home's coven.toml, "
+	    "privacy.toml, familiars.toml and the harness manifests as the "
+	    "daemon would, and says what it would refuse: "
+	    "file:line: key: rule." },
+	{ "config show", "", "what is in force, and from where",
+	    verb_config_show, 0, 0, 0, VERB_HOME, NULL,
+	    "Every key, its value, and whether that is the default, the "
+	    "system's or the owner's, and locked.  A daemon that runs has "
+	    "what was there when it started." },
 	{ "run", "HARNESS PROMPT...", "run an agent and show its output",
 	    verb_run, O(PROJECT) | O(CWD) | O(INTERACTIVE) | O(STREAM) |
 	    O(MODEL) | O(TITLE), 2, -1, VERB_HOME,
@@ -133,6 +148,18 @@ static const struct verb verbs[] = {
 	    "kills the sessions' cgroup where there is one, else the inits "
 	    "that are the daemon's children, and returns when all are gone. "
 	    "The daemon goes on and records how each of them ended." },
+	{ "pair", "NAME", "make a token for a forwarded socket", verb_pair,
+	    O(SCOPE) | O(EXPIRES), 1, 1, VERB_HOME, NULL,
+	    "Prints, once, a token that is good for the scopes and the time "
+	    "that are given and for nothing else.  Whoever reaches the "
+	    "socket from elsewhere sends it." },
+	{ "pair list", "", "list paired tokens", verb_pair_list, 0,
+	    0, 0, VERB_HOME, NULL,
+	    "Their names, what they may, how long, and their last use." },
+	{ "pair revoke", "NAME", "end a paired token", verb_pair_revoke, 0,
+	    1, 1, VERB_HOME, NULL,
+	    "It is refused from now on, and what its holder watches is "
+	    "closed." },
 	{ "token rotate", "", "exchange the session token",
 	    verb_token_rotate, 0, 0, 0, VERB_HOME, NULL,
 	    "In token mode each request carries the token that lies in the "

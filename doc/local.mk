@@ -5,7 +5,9 @@ dist_man_MANS += \
 	doc/coven-monitor.8 \
 	doc/coven-runner.8 \
 	doc/coven-stored.8 \
-	doc/coven.toml.5
+	doc/coven.toml.5 \
+	doc/familiars.toml.5 \
+	doc/privacy.toml.5
 dist_doc_DATA = doc/openapi.yaml
 EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/SECURITY.md \
@@ -15,5 +17,6 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0004-event-ids-carry-their-number.md \
 	doc/adr/0005-becoming-the-payload-to-make-its-namespace.md \
 	doc/adr/0006-who-lives-inside-a-session.md \
+	doc/adr/0012-redaction-by-leads-and-classes.md \
 	doc/adr/0008-events-in-blocks-and-segments.md \
 	packaging/systemd/coven.service packaging/systemd/coven@.service

@@ -131,6 +131,22 @@ may_cross(const char *s)
 	return false;
 }
 
+/* Each alone, so that every bad one is told of, not only the first. */
+static bool
+compiles(struct compiling *c, const char *pattern, size_t i)
+{
+	hs_compile_error_t *e = NULL;
+	hs_database_t *db = NULL;
+
+	if (hs_compile(pattern, EXTRA_FLAGS, EXTRA_MODE, NULL, &db, &e) !=
+	    HS_SUCCESS) {
+		refuse_error(c, i, e);
+		return false;
+	}
+	(void)hs_free_database(db);
+	return true;
+}
+
 static void
 look_at(struct compiling *c, const char *pattern, size_t i,
     struct redact_head *h)
@@ -139,6 +155,8 @@ look_at(struct compiling *c, const char *pattern, size_t i,
 	hs_compile_error_t *e = NULL;
 	unsigned width;
 
+	if (!compiles(c, pattern, i))
+		return;
 	if (hs_expression_info(pattern, EXTRA_FLAGS, &info, &e) !=
 	    HS_SUCCESS) {
 		refuse_error(c, i, e);

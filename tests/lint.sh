@@ -111,9 +111,8 @@ check_sizes() {
 		}
 		/^}/ { start = 0 }
 		END {
-			if (f ~ /\.def$/)
-				exit	# a table and nothing else
-			if (NR - rows > (f ~ /^tests\// ? 800 : 700))
+			if (f !~ /\.def$/ &&
+			    NR - rows > (f ~ /^tests\// ? 800 : 700))
 				print f ": " NR - rows " lines"
 		}
 		' >>"$found"

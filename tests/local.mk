@@ -74,9 +74,9 @@ check-valgrind:
 
 # Integration tests against the staged tree of ./run-tests are not part of
 # make check, which must pass in any build folder without root.
-EXTRA_DIST += tests/lib.sh tests/sandbox_rows.sh tests/setup.sh \
+EXTRA_DIST += tests/lib.sh tests/wire.sh tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/output.py tests/it/sse.py \
+	tests/it/run tests/it/output.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/bench/bench.sh tests/agents/agents.sh \
@@ -87,6 +87,8 @@ it_tests = \
 	tests/it/attack_roots.sh \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
+	tests/it/config.sh \
+	tests/it/contract_wire.sh \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
 	tests/it/exec_basics.sh \
@@ -97,6 +99,7 @@ it_tests = \
 	tests/it/home_refusals.sh \
 	tests/it/kill_tree.sh \
 	tests/it/openapi_replies.sh \
+	tests/it/notify.sh \
 	tests/it/panic.sh \
 	tests/it/records.sh \
 	tests/it/recovery.sh \
@@ -111,7 +114,9 @@ it_tests = \
 	tests/it/stalled_clients.sh \
 	tests/it/stop_is_clean.sh \
 	tests/it/stream.sh \
+	tests/it/systemd_units.sh \
 	tests/it/two_homes.sh \
+	tests/it/w_privacy.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh
 

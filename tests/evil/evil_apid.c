@@ -268,6 +268,16 @@ put_away(struct evil *e)
 }
 
 static void
+stats(struct evil *e)
+{
+	struct msg_session_stats m = { .tag = ++tag };
+	unsigned i;
+
+	for (i = 0; i < 100; i++)
+		evil_send(e, TO_STORED, MSG_SESSION_STATS, &m);
+}
+
+static void
 signal_one(struct evil *e)
 {
 	static const uint32_t signos[] = { 0, SIGKILL, SIGSTOP, SIGTERM, 32,
@@ -470,6 +480,7 @@ static const struct evil_act acts[] = {
 	{ "launch_many", launch_many, 1, true },
 	{ "external", external, 4, true },
 	{ "put_away", put_away, 3, true },
+	{ "stats", stats, 2, true },
 	{ "signal_one", signal_one, 3, true },
 	{ "notes", notes, 2, true },
 	{ "note_of_others", note_of_others, 1, false },

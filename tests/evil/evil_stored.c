@@ -530,6 +530,7 @@ static chan_handler *const apid_handlers[MSG__COUNT] = {
 	[MSG_KILL] = on_request,
 	[MSG_SESSION_ARCHIVE] = on_request,
 	[MSG_SESSION_DELETE] = on_request,
+	[MSG_SESSION_STATS] = on_request,
 	[MSG_RESIZE] = on_request,
 	[MSG_SIGNAL] = on_request,
 	[MSG_EVENTS] = on_request,

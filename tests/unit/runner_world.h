@@ -42,6 +42,7 @@ struct world_spec {
 	const char	*harness;	/* NULL: exec */
 	const char	*prompt;
 	bool		 eof;
+	bool		 without_patterns;
 };
 
 /* A runner that is running, stored resumed at 0. */

@@ -29,6 +29,7 @@ struct world {
 	struct stored	 stored;
 	struct chan	 control;	/* stored's end */
 	bool		 lied;		/* stored found the monitor lying */
+	bool		 without_patterns;
 	struct peer	 monitor, apid, runner[4];
 	uint64_t	 tag;
 	struct msg_store_stats	stats;	/* the last that apid was told */

@@ -345,6 +345,109 @@ toml_corpus_is_told_apart(void **state)
 	assert_true(corpus.refused <= 1);
 }
 
+/* --- privacy.toml --- */
+
+static void
+read_privacy(const char *text, size_t n, const struct confread_sink *sink)
+{
+	autobuf struct buf image = { 0 };
+	struct buf *b = sink->ctx;
+	struct privacy p = { 0 };
+	size_t i;
+
+	confread_privacy(text, n, &p, sink);
+	if (p.numbers.log_retention_days != 0)
+		(void)buf_addf(b, "log %u\n", p.numbers.log_retention_days);
+	if (p.numbers.raw_artifact_retention_days != 0)
+		(void)buf_addf(b, "raw %u\n",
+		    p.numbers.raw_artifact_retention_days);
+	if (p.numbers.persist_raw_artifacts)
+		(void)buf_adds(b, "persist\n");
+	for (i = 0; i < p.npatterns; i++)
+		(void)buf_addf(b, "%u /%s/\n", p.line[i], p.pattern[i]);
+	confread_compile(&p, &image, sink);
+	privacy_fini(&p);
+}
+
+#define PATTERN(n)	" extra_patterns: pattern " n ": "
+
+static const struct row privacy_rows[] = {
+	{ "empty", "", "" },
+	{ "everything", "persist_raw_artifacts = true\n"
+	    "raw_artifact_retention_days = 9\nlog_retention_days = 41\n"
+	    "extra_patterns = [\"a-[0-9]+\",\n 'b\\d{3,}']\n",
+	    "log 41\nraw 9\npersist\n4 /a-[0-9]+/\n5 /b\\d{3,}/\n" },
+	{ "an unknown key", "\nlog_retention = 3\n",
+	    "~2 log_retention: unknown key; known are extra_patterns, " },
+	{ "an unknown table", "[privacy]\nlog_retention_days = 3\n",
+	    "~1 privacy: unknown key" },
+	{ "no days", "log_retention_days = 0\n", "1 log_retention_days: must "
+	    "be a number of days from 1 to 36500\n" },
+	{ "days as text", "raw_artifact_retention_days = \"7\"\n",
+	    "~1 raw_artifact_retention_days: must be a number of days" },
+	{ "a word for a flag", "persist_raw_artifacts = \"no\"\n",
+	    "1 persist_raw_artifacts: must be true or false\n" },
+	{ "one pattern, no list", "extra_patterns = \"a\"\n",
+	    "1 extra_patterns: must be a list of strings\n" },
+	{ "a number in the list", "extra_patterns = [\"aa\",\n7]\n",
+	    "2" PATTERN("2") "must be a string\n1 /aa/\n" },
+	{ "a bad pattern", "extra_patterns = [\n\"good\",\n\"a(\"]\n",
+	    "~3" PATTERN("2") "Missing close parenthesis" },
+	{ "two bad ones", "extra_patterns = [\"[\",\n\"x*\"]\n",
+	    "~2" PATTERN("2") "Pattern matches empty buffer" },
+	{ "what no automaton does", "extra_patterns = ['(a)\\1']\n",
+	    "~1" PATTERN("1") "Back-references are unsupported" },
+	{ "too large", "extra_patterns = ['a.{40000}b']\n",
+	    "~1" PATTERN("1") "Bounded repeat is too large" },
+	{ "wrong twice", "x = 1\nextra_patterns = ['(']\n",
+	    "~2" PATTERN("1") "Missing close parenthesis" },
+	{ "no TOML", "extra_patterns = [\n", "~ : " },
+};
+
+static void
+privacy_is_read(void **state)
+{
+	(void)state;
+	check_rows(privacy_rows, nitems(privacy_rows), read_privacy);
+}
+
+/* --- familiars.toml --- */
+
+#define CHARM	"[[familiar]]\nid = \"charm\"\ndisplay_name = \"Charm\"\n" \
+		    "role = \"Voice\"\ndescription = \"talks\"\n"
+
+static const struct row familiar_rows[] = {
+	{ "empty", "", "" },
+	{ "other programs' keys", "[coven]\nx = 1\n" CHARM "person = 'p'\n"
+	    "model = { id = 1 }\n",
+	    "charm (charm, Charm) , a Voice: talks; ; ; \n" },
+	{ "everything", CHARM "name = 'n'\nemoji = 'E'\nicon = 'ph:cat'\n"
+	    "pronouns = 'they'\nactive_channel = '#c'\nworkspace = '~/w'\n",
+	    "charm (n, Charm) Eph:cat, a Voice: talks; they; #c; ~/w\n" },
+	{ "two", CHARM CHARM "\n[[familiar]]\n",
+	    "~6 familiar.id: is there twice" },
+	{ "nothing in it", "\n[[familiar]]\n", "2 familiar.id: is missing\n"
+	    "2 familiar.display_name: is missing\n"
+	    "2 familiar.role: is missing\n"
+	    "2 familiar.description: is missing\n" },
+	{ "a wrong type", CHARM "emoji = 7\n",
+	    "6 familiar.emoji: must be a string\n" },
+	{ "a NUL", CHARM "emoji = \"a\\u0000\"\n",
+	    "6 familiar.emoji: holds a control character\n" },
+	{ "a table", "[familiar]\nid = 'x'\n",
+	    "1 familiar: must be tables: [[familiar]]\n" },
+	{ "a list of words", "familiar = ['x']\n",
+	    "1 familiar: must be tables: [[familiar]]\n" },
+	{ "no TOML", "[[familiar\n", "~1 : " },
+};
+
+static void
+familiars_are_read(void **state)
+{
+	(void)state;
+	check_rows(familiar_rows, nitems(familiar_rows), confread_familiars);
+}
+
 /* --- manifests --- */
 
 #define NAMES	"\"id\":\"x\",\"label\":\"X\",\"executable\":\"x\"," \
@@ -576,6 +679,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(toml_is_read),
 		cmocka_unit_test(toml_is_bounded),
+		cmocka_unit_test(privacy_is_read),
+		cmocka_unit_test(familiars_are_read),
 		cmocka_unit_test(toml_corpus_is_told_apart),
 		cmocka_unit_test(manifests_are_read),
 		cmocka_unit_test(manifests_are_bounded),

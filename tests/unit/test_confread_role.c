@@ -24,6 +24,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "redact/redact.h"
 #include "sandbox/landlock.h"
 #include "sandbox/profile.h"
 #include "sandbox/role.h"
@@ -77,6 +78,38 @@ on_harness(struct chan *c, const union msg_any *msg, int *fd)
 }
 
 static int
+on_familiar(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct monitor *m = c->ctx;
+	union msg_any row;
+
+	(void)fd;
+	assert_int_equal(msg_decode_exact(msg->conf_familiar.familiar.p,
+	    msg->conf_familiar.familiar.len, MSG_FAMILIAR_ROW, &row), 0);
+	(void)buf_addf(&m->said, "familiar %s\n", row.familiar_row.id);
+	return 0;
+}
+
+/* What it answers must be what a runner can use. */
+static int
+on_redactor(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct monitor *m = c->ctx;
+	autobuf struct buf out = { 0 };
+	struct redactor *r = NULL;
+	char why[128];
+
+	if (redactor_open(&r, *fd, why, sizeof(why)) != 0)
+		fail_msg("%s", why);
+	redact_text(r, 0, "corp-7 GH_TOKEN=x", 17, &out);
+	redactor_free(r);
+	(void)buf_addf(&m->said, "patterns %u, days %u: %s\n",
+	    msg->conf_redactor.patterns,
+	    msg->conf_redactor.log_retention_days, buf_head(&out));
+	return 0;
+}
+
+static int
 on_error(struct chan *c, const union msg_any *msg, int *fd)
 {
 	struct monitor *m = c->ctx;
@@ -102,6 +135,8 @@ static chan_handler *const handlers[MSG__COUNT] = {
 	[MSG_HELLO] = on_hello,
 	[MSG_CONF_ROW] = on_row,
 	[MSG_CONF_HARNESS] = on_harness,
+	[MSG_CONF_FAMILIAR] = on_familiar,
+	[MSG_CONF_REDACTOR] = on_redactor,
 	[MSG_CONF_ERROR] = on_error,
 	[MSG_CONF_DONE] = on_done,
 };
@@ -233,6 +268,51 @@ a_manifest(void **state)
 }
 
 static void
+a_privacy_file(void **state)
+{
+	static const char text[] = "extra_patterns = ['corp-[0-9]']\n"
+	    "log_retention_days = 3\n";
+	struct monitor *m = *state;
+
+	ask(m, CONF_FILE_PRIVACY, text, sizeof(text) - 1);
+	assert_string_equal(buf_head(&m->said),
+	    "patterns 1, days 3: [REDACTED] GH_TOKEN=[REDACTED]\n");
+}
+
+static void
+no_privacy_file(void **state)
+{
+	struct monitor *m = *state;
+
+	ask(m, CONF_FILE_PRIVACY, "", 0);
+	assert_string_equal(buf_head(&m->said),
+	    "patterns 0, days 0: corp-7 GH_TOKEN=[REDACTED]\n");
+}
+
+static void
+a_bad_pattern(void **state)
+{
+	static const char text[] = "extra_patterns = [\n'fine', '(']\n";
+	struct monitor *m = *state;
+
+	ask(m, CONF_FILE_PRIVACY, text, sizeof(text) - 1);
+	assert_non_null(strstr(buf_head(&m->said),
+	    "error 2 extra_patterns: pattern 2 Missing close parenthesis"));
+	assert_null(strstr(buf_head(&m->said), "patterns 2"));
+}
+
+static void
+a_roster(void **state)
+{
+	static const char text[] = "[[familiar]]\nid = 'a'\n"
+	    "display_name = 'A'\nrole = ''\ndescription = ''\n";
+	struct monitor *m = *state;
+
+	ask(m, CONF_FILE_FAMILIARS, text, sizeof(text) - 1);
+	assert_string_equal(buf_head(&m->said), "familiar a\n");
+}
+
+static void
 a_file_that_is_too_long(void **state)
 {
 	size_t n = (256 << 10) + 1;
@@ -284,6 +364,10 @@ main(void)
 		CASE(a_toml_file),
 		CASE(a_broken_toml_file),
 		CASE(a_manifest),
+		CASE(a_privacy_file),
+		CASE(no_privacy_file),
+		CASE(a_bad_pattern),
+		CASE(a_roster),
 		CASE(a_file_that_is_too_long),
 		CASE(the_longest_file),
 		CASE(the_wrong_kind_ends_it),

@@ -256,6 +256,7 @@ removed_records_leave_a_gap(void **state)
 /* --- what schema 1 left ------------------------------------------------- */
 
 static const char undo[] =
+    "DROP TABLE pairings;"
     "DROP TABLE audit;"
     "DELETE FROM meta WHERE name IN ('chain_0', 'chain_1',"
     " 'audit_unchained');"
