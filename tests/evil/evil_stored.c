@@ -554,6 +554,7 @@ static chan_handler *const runner_handlers[MSG__COUNT] = {
 	[MSG_EVENT] = on_write,
 	[MSG_RUN_EXIT] = on_write,
 	[MSG_RUN_INPUT_REPLY] = evil_hear,
+	[MSG_RUN_RESIZE_REPLY] = evil_hear,
 };
 
 static int
@@ -638,6 +639,8 @@ static chan_handler *const control_handlers[MSG__COUNT] = {
 	[MSG_RUN_STARTED] = evil_hear,
 	[MSG_RUN_FAILED] = evil_hear,
 	[MSG_RUN_GONE] = on_gone,
+	[MSG_RUN_STAT_REPLY] = evil_hear,
+	[MSG_REDACTOR] = evil_hear,
 	[MSG_AUDIT_KEY] = evil_hear,
 	[MSG_AUDIT_NOTE] = evil_hear,
 };
