@@ -112,6 +112,7 @@ it_tests = \
 	tests/it/security_promises.sh \
 	tests/it/soak.sh \
 	tests/it/socket_identity.sh \
+	tests/it/spares.sh \
 	tests/it/stalled_clients.sh \
 	tests/it/stop_is_clean.sh \
 	tests/it/stream.sh \
