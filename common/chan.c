@@ -293,13 +293,16 @@ recv_packet(struct chan *c, int *fd)
 		mh.msg_control = ctl.space;
 		mh.msg_controllen = sizeof(ctl.space);
 	}
+	/*
+	 * One that hung up before it had read everything is reported once,
+	 * ahead of what it said before that.
+	 */
 	do {
 		n = recvmsg(c->source.fd, &mh,
 		    MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	} while (n == -1 && errno == EINTR);
-	/* It hung up before it read everything. */
+	} while (n == -1 && (errno == EINTR || errno == ECONNRESET));
 	if (n == -1)
-		return errno == ECONNRESET ? 0 : -errno;
+		return -errno;
 	if (take_fds(c, &mh, fd) != 0)
 		return -EPROTO;
 	return n;

@@ -19,8 +19,10 @@ libmonitor_a_SOURCES = \
 	coven-monitor/on_session.c \
 	coven-monitor/on_stored.c \
 	coven-monitor/owner.c coven-monitor/owner.h \
+	coven-monitor/pair.c coven-monitor/pair.h \
 	coven-monitor/plan.c coven-monitor/plan.h \
 	coven-monitor/plan_exec.c \
+	coven-monitor/plan_host.c \
 	coven-monitor/plan_state.c \
 	coven-monitor/point.c coven-monitor/point.h \
 	coven-monitor/privacy.c coven-monitor/privacy.h \
@@ -30,6 +32,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/roster.c coven-monitor/roster.h \
 	coven-monitor/session.c coven-monitor/session.h \
 	coven-monitor/sock.c coven-monitor/sock.h \
+	coven-monitor/spare.c coven-monitor/spare.h \
 	coven-monitor/storefd.c coven-monitor/storefd.h \
 	coven-monitor/supervise.c \
 	coven-monitor/token.c coven-monitor/token.h \

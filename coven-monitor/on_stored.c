@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "coven-monitor/audit_key.h"
 #include "coven-monitor/monitor.h"
+#include "coven-monitor/pair.h"
 #include "coven-monitor/session.h"
 
 #define GRACE_MAX_MS	60000	/* session.kill_grace_ms ends there too */
@@ -60,6 +61,9 @@ on_run_prepare(struct chan *ch, const union msg_any *msg, int *fd)
 	else if (log_allowed(&c->monitor->limit, "children"))
 		log_info("session refused: %s", why);
 	child_tell(c, MSG_RUN_PREPARED, &reply);
+	/* While the row is committed. */
+	if (s != NULL)
+		session_ahead(s);
 	return 0;
 }
 
@@ -112,8 +116,8 @@ on_run_signal(struct chan *ch, const union msg_any *msg, int *fd)
 		return chan_blame(ch, "signal %u is not on the list",
 		    sig.signo);
 	if (s != NULL && s->state == SESSION_RUNNING &&
-	    s->init.control.state == CS_SERVING)
-		child_tell(&s->init, MSG_INIT_SIGNAL, &sig);
+	    s->pair->init.control.state == CS_SERVING)
+		child_tell(&s->pair->init, MSG_INIT_SIGNAL, &sig);
 	return 0;
 }
 

@@ -178,9 +178,9 @@ bool
 usage_read(const struct session *s, struct usage *u)
 {
 	*u = (struct usage){ 0 };
-	if (s->state != SESSION_RUNNING || s->init.pid <= 0)
+	if (s->state != SESSION_RUNNING || s->pair->init.pid <= 0)
 		return false;
-	read_processes(s->init.pid, u);
-	read_cgroup(&s->monitor->cgroup, s->init.cgroup, u);
+	read_processes(s->pair->init.pid, u);
+	read_cgroup(&s->monitor->cgroup, s->pair->init.cgroup, u);
 	return true;
 }

@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "common/memfd.h"
 #include "coven-runner/run.h"
+#include "sandbox/role.h"
 
 #define RESEND_MS	100
 
@@ -390,6 +391,7 @@ on_peer(struct chan *c, const union msg_any *m, int *fd)
 	struct run *r = c->ctx;
 	int e;
 
+	role_title(m->peer.session);
 	if (m->peer.role == ROLE_STORED) {
 		/* A new one may be here before the old one's end was read. */
 		chan_close(&r->stored);

@@ -18,5 +18,6 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0005-becoming-the-payload-to-make-its-namespace.md \
 	doc/adr/0006-who-lives-inside-a-session.md \
 	doc/adr/0012-redaction-by-leads-and-classes.md \
+	doc/adr/0007-spares.md \
 	doc/adr/0008-events-in-blocks-and-segments.md \
 	packaging/systemd/coven.service packaging/systemd/coven@.service

@@ -303,8 +303,26 @@ monitor_kill() {
 
 # roles NAME: the pids of coven-NAME that descend from this test.  The name of
 # a process is cut at 15 bytes by the kernel, which none of ours reaches.
+# Spares are no session's: they say so in their arguments, and are told apart.
 roles() {
-	"$TOOLS/leftovers" tree "$COVEN_GUARD" "coven-$1"
+	local pid
+
+	for pid in $("$TOOLS/leftovers" tree "$COVEN_GUARD" "coven-$1"); do
+		is_spare "$pid" || printf '%s\n' "$pid"
+	done
+}
+
+is_spare() {
+	tr '\000' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -q '^spare  *$'
+}
+
+# spares NAME: the pids of those that wait for a session.
+spares() {
+	local pid
+
+	for pid in $("$TOOLS/leftovers" tree "$COVEN_GUARD" "coven-$1"); do
+		! is_spare "$pid" || printf '%s\n' "$pid"
+	done
 }
 
 # role_pid NAME: the first of them; fails when there is none.
@@ -408,7 +426,8 @@ print(len(lines), "lines")' "$1"
 }
 
 no_roles() {
-	[ -z "$(roles apid; roles stored; roles runner; roles init)" ]
+	[ -z "$(roles apid; roles stored; roles runner; roles init
+	    spares runner; spares init)" ]
 }
 
 # --- leftovers ------------------------------------------------------------------
