@@ -47,6 +47,7 @@ struct apid {
 	struct roster	 roster;
 	struct buf	 health;	/* a whole reply */
 	struct msg_store_stats	 writer;	/* of stored, for it */
+	char		 oldest[RFC3339_LEN], pruned[RFC3339_LEN];
 	unsigned	 store_opens;	/* channels to stored, so far */
 	struct notes	 notes;		/* refusals, for the audit */
 	unsigned	 waiters;	/* requests that wait for an event */

@@ -185,6 +185,7 @@ on_serve(struct chan *c, const union msg_any *msg, int *fd)
 	/* What an earlier life did not finish. */
 	upkeep_wake(s, UPKEEP_PURGE);
 	search_rescan(s);
+	retention_start(s);
 	return 0;
 }
 

@@ -205,6 +205,7 @@ stored_init(struct stored *s, struct loop *l, struct chan *control,
 	upkeep_init(s);
 	search_init(s);
 	stats_init(s);
+	retention_init(s);
 	loop_on_batch(l, on_batch, s);
 	return 0;
 }
@@ -226,6 +227,7 @@ stored_fini(struct stored *s)
 	timer_stop(s->loop, &s->upkeep.timer);
 	search_fini(s);
 	timer_stop(s->loop, &s->stats.deadline);
+	timer_stop(s->loop, &s->retention.timer);
 	timer_stop(s->loop, &s->stop_timer);
 	heads_fini(s);
 	loop_on_batch(s->loop, NULL, NULL);

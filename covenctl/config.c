@@ -101,7 +101,7 @@ check_fini(struct check *c)
 	buf_fini(&c->err);
 }
 
-/* --- what was wrong --- */
+/* --- what was wrong ----------------------------------------------------- */
 
 struct fault {
 	const char	*file, *line, *key, *rule;	/* "" where none */
@@ -243,7 +243,7 @@ verb_config_check(struct ctl *ctl)
 	return rc;
 }
 
-/* --- what is in force --- */
+/* --- what is in force --------------------------------------------------- */
 
 static const struct table_column columns[] = {
 	{ "KEY", false }, { "VALUE", true }, { "FROM", false },
