@@ -91,6 +91,7 @@ it_tests = \
 	tests/it/audit.sh \
 	tests/it/auth_rules.sh \
 	tests/it/config.sh \
+	tests/it/contract_clients.sh \
 	tests/it/contract_wire.sh \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
