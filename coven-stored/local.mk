@@ -14,11 +14,13 @@ libstored_a_SOURCES = \
 	coven-stored/on_monitor.c \
 	coven-stored/on_runner.c coven-stored/on_runner.h \
 	coven-stored/page.c coven-stored/page.h \
+	coven-stored/page_json.c coven-stored/page_json.h \
 	coven-stored/pairings.c \
 	coven-stored/records.c \
 	coven-stored/report.c \
 	coven-stored/reserve.c coven-stored/reserve.h \
 	coven-stored/resize.c \
+	coven-stored/retention.c \
 	coven-stored/run.c \
 	coven-stored/search.c \
 	coven-stored/search_text.c coven-stored/search_text.h \
@@ -33,6 +35,7 @@ libstored_a_SOURCES = \
 	coven-stored/store_event.c coven-stored/store_internal.h \
 	coven-stored/store_pairs.c \
 	coven-stored/store_records.c \
+	coven-stored/store_size.c \
 	coven-stored/store_search.c \
 	coven-stored/stored.c coven-stored/stored.h \
 	coven-stored/tail.c coven-stored/tail.h \

@@ -209,6 +209,17 @@ void	 store_event_id(const struct store *, uint64_t seq,
 /* 0 and seq, or STORE_NOT_FOUND for an id that this store never made. */
 int	 store_event_seq(const struct store *, const char *id, uint64_t *seq);
 
+/* --- what it takes on disk --- */
+
+struct store_size {
+	uint64_t	database;	/* with what lies in segments */
+	uint64_t	log;		/* the write-ahead log */
+	uint64_t	free;		/* for anybody */
+};
+
+/* 0 or -errno. */
+int	 store_size(struct store *, struct store_size *);
+
 /* --- searching sessions by words of their titles and output --- */
 
 /* What the full-text index is asked for, a word each. */
@@ -254,8 +265,8 @@ struct audit_entry {
  */
 int	 store_audit(struct store *, const struct audit_entry *);
 /*
- * The configuration in force, as the monitor tells it: config.read, or
- * config.change when the last such record says something else.
+ * A file of the configuration in force, "NAME DIGEST" as the monitor tells
+ * it: config.read, or config.change when it had another digest before.
  */
 int	 store_audit_config(struct store *, const struct audit_entry *);
 

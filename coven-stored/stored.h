@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/shelf.h"
 #include "coven-stored/heads.h"
 #include "coven-stored/reserve.h"
 #include "coven-stored/store.h"
@@ -29,6 +30,7 @@ struct stored;
 struct run;
 struct job;
 struct ask;
+struct page_json;
 struct page;
 
 /* A request of apid that has not been answered.  Cleared when apid goes. */
@@ -285,6 +287,7 @@ void	delete_done(struct stored *, struct job *);
 enum upkeep_task {
 	UPKEEP_PURGE,		/* what deleted sessions leave */
 	UPKEEP_SEARCH,		/* the full-text index */
+	UPKEEP_RETAIN,		/* what is too old */
 	UPKEEP__COUNT
 };
 
@@ -339,6 +342,23 @@ void		 stats_init(struct stored *);
 void		 stats_drop(struct stored *);	/* apid is gone */
 chan_handler	 on_session_stats, on_run_stat_reply;
 
+/* --- retention: output is kept for so many days --- */
+
+struct retention {
+	uint64_t	 before_ns;	/* of this sweep */
+	unsigned	 pieces;	/* of it */
+	bool		 indexed;	/* now the index is looked at */
+	uint64_t	 swept_ns;	/* when the last was done; 0: never */
+	struct timer	 timer;
+};
+
+void	retention_init(struct stored *);
+/* From now on, every minute. */
+void	retention_start(struct stored *);
+/* A sweep, now. */
+void	retention_sweep(struct stored *);
+int	retention_piece(struct stored *, bool *more);	/* for upkeep */
+
 /* --- asks: what reads --- */
 
 TAILQ_HEAD(ask_list, ask);
@@ -366,6 +386,9 @@ void	stored_reply_rows(struct stored *s, struct asked *asked,
  */
 void	stored_reply_page(struct stored *, struct asked *, const struct page *,
 	    const char *text);
+/* With a page that is the whole answer, where shelf_room said or elsewhere. */
+void	stored_reply_json(struct stored *, struct asked *,
+	    const struct page_json *);
 /* With one session as it is on record now. */
 void	stored_reply_session(struct stored *, struct asked *, enum store_code,
 	    const char *id);
@@ -377,6 +400,9 @@ struct report {
 	struct timer	 pause;		/* running: said a moment ago */
 	uint64_t	 transactions;
 	uint64_t	 first_seq;	/* when this process began */
+	int64_t		 sized_ns;	/* when it looked at these: */
+	struct store_size size;
+	char		 oldest[RFC3339_LEN];
 };
 
 void	report_init(struct stored *);
@@ -390,6 +416,7 @@ struct stored {
 	struct loop		*loop;
 	struct chan		*control;
 	struct chan		 apid;
+	struct shelf		 shelf;		/* apid reads it */
 	struct store		*store;
 	struct redactor		*redactor;	/* before SERVE */
 	uint32_t		 log_retention_days;
@@ -398,6 +425,7 @@ struct stored {
 	struct upkeep		 upkeep;
 	struct search		 search;
 	struct stats		 stats;
+	struct retention	 retention;
 	struct run_tree		 runs;
 	size_t			 nruns, nlaunches, record_bytes;
 	struct ask_list		 asks;

@@ -580,6 +580,11 @@ on_listener(struct chan *c, const union msg_any *m, int *fd)
 
 static chan_handler *const control_handlers[MSG__COUNT] = {
 	[MSG_HARNESS] = evil_hear,
+	[MSG_FAMILIARS] = evil_hear,
+	[MSG_TOKEN] = evil_hear,
+	[MSG_TOKEN_NEW] = evil_hear,
+	[MSG_TOKEN_END] = evil_hear,
+	[MSG_TOKEN_ROTATED] = evil_hear,
 	[MSG_LISTENER] = on_listener,
 	[MSG_PEER] = on_peer,
 	[MSG_WHO_REPLY] = evil_hear,

@@ -108,6 +108,20 @@ t "and its age" wait_for "$LIVENESS" at_least "$BUSY" ageMs 100
 is "what has ended is not there" "$(stat_of "$DOG" ageMs)" ""
 http POST "/api/v1/sessions/$BUSY/kill"
 
+# --- what health says of it -----------------------------------------------------
+
+stored_bytes() {
+	http GET /api/v1/health &&
+	    [ "$(jget "$W/body" storage.databaseBytes)" -gt 0 ] &&
+	    [ "$(jget "$W/body" storage.walBytes)" -ge 4096 ] &&
+	    [ "$(jget "$W/body" storage.freeDiskBytes)" -gt 0 ] &&
+	    [ "$(jget "$W/body" eventWriter.committedEvents)" -gt 0 ]
+}
+
+t "health says how large the store is" wait_for "$LIVENESS" stored_bytes
+is "and since when it goes back" "$(jget "$W/body" \
+    storage.oldestRetainedEventAt | cut -c 1-4)" "$(date -u +%Y)"
+
 # --- archive and delete ------------------------------------------------------
 
 t "a live session is not deleted" answers 409 DELETE "/api/v1/sessions/$TTY"

@@ -496,6 +496,80 @@ many_are_asked_about_a_few_at_a_time(void **state)
 	assert_false(w.stored.stats.running);
 }
 
+/* --- retention --- */
+
+static bool
+swept(void *ctx)
+{
+	(void)ctx;
+	return !w.stored.upkeep.due[UPKEEP_RETAIN];
+}
+
+static void
+sweep(void)
+{
+	retention_sweep(&w.stored);
+	pump_until(swept, NULL);
+}
+
+/* The fixture's output is of 1970; its end is of now. */
+static void
+what_is_too_old_goes_and_numbers_go_on(void **state)
+{
+	unsigned behind;
+
+	(void)state;
+	whole_session(OUT("needle"));
+	pump_until(up_to_date, NULL);
+	assert_int_equal(search("needle", &behind), 1);
+	w.stored.log_retention_days = 0;
+	sweep();
+	expect_events(id, "output" OUT("needle") EXIT("completed", "0"));
+	w.stored.log_retention_days = 30;
+	sweep();
+	assert_true(w.stored.retention.swept_ns != 0);
+	expect_events(id, EXIT("completed", "0"));
+	expect_session(id, "completed 0");
+	assert_int_equal(search("needle", &behind), 0);
+	/* The row stays, and so does what it is called. */
+	assert_int_equal(search("title", &behind), 1);
+	/* W17: whatever goes, what comes next has a number that never was. */
+	ask_delete(id);
+	expect_code(STORE_OK);
+	assert_int_equal(number("SELECT count(*) FROM blocks"), 0);
+	whole_session(OUT("b"));
+	assert_int_equal(number("SELECT min(first) FROM blocks"), 3);
+}
+
+static void
+a_sweep_is_bounded(void **state)
+{
+	uint64_t n, many = LIMIT_RETAIN_EVENTS * LIMIT_RETAIN_PIECES + 2000;
+	static char text[5000];
+	struct peer *r = &w.runner[0];
+	uint64_t oldest;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	memcpy(text, "{\"data\":\"", 9);
+	memcpy(text + sizeof(text) - 3, "\"}", 2);
+	launch(r, "", id);
+	for (n = 1; n <= many; n++) {
+		say_output(r, n, n % 10 != 0 ? OUT("x") : text);
+		if (n % 100 == 0)
+			expect_ack(r, n);
+	}
+	sweep();
+	assert_int_equal(store_oldest_event(w.stored.store, &oldest), 0);
+	assert_true(oldest != 0);
+	sweep();
+	assert_int_equal(store_oldest_event(w.stored.store, &oldest), 0);
+	assert_int_equal(oldest, 0);
+	/* It is live: its writes go on. */
+	say_output(r, n, OUT("y"));
+	expect_ack(r, n);
+}
+
 #define CASE(f)	cmocka_unit_test_setup_teardown(f, world_setup_serving, \
 	world_teardown)
 
@@ -512,6 +586,8 @@ main(void)
 		CASE(a_deletion_survives_a_crash),
 		CASE(what_was_printed_is_found_later),
 		CASE(a_restart_finds_what_was_not_read),
+		CASE(what_is_too_old_goes_and_numbers_go_on),
+		CASE(a_sweep_is_bounded),
 		CASE(numbers_come_from_the_monitor),
 		CASE(output_is_counted_over_restarts),
 		CASE(a_monitor_that_says_numbers_unasked_lies),
