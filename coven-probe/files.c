@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,10 +85,21 @@ link_secret(const struct targets *t)
 	return r;
 }
 
+/* One of the same name is made for the session: the real one is the door. */
 static int
 list_home(const struct targets *t)
 {
-	return door_path(t->home, O_RDONLY | O_DIRECTORY);
+	struct stat st;
+	char is[64];
+
+	if (t->home == NULL || t->home_is == NULL)
+		return DOOR_UNTRIED;
+	if (stat(t->home, &st) == -1)
+		return errno;
+	(void)snprintf(is, sizeof(is), "%jx:%jx", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	return strcmp(is, t->home_is) != 0 ? ENOENT :
+	    door_path(t->home, O_RDONLY | O_DIRECTORY);
 }
 
 static int

@@ -133,7 +133,7 @@ static const struct {
 	size_t		 offset;
 } names[] = {
 #define T(field)	{ #field, offsetof(struct targets, field) }
-	T(secret), T(home), T(coven_home), T(socket), T(beside), T(inside),
+	T(secret), T(home), T(home_is), T(coven_home), T(socket), T(beside), T(inside),
 	T(fifo), T(link), T(abstract), T(port), T(victim), T(shm), T(queue),
 	T(word),
 #undef T

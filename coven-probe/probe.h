@@ -20,6 +20,7 @@
 struct targets {
 	const char	*secret;	/* a file beside the project */
 	const char	*home;		/* the owner's */
+	const char	*home_is;	/* its device and inode */
 	const char	*coven_home;
 	const char	*socket;	/* the daemon's */
 	const char	*beside;	/* a socket beside the project */

@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,6 +221,7 @@ int
 world_begin(struct selftest *s, struct world *w, const char *probe)
 {
 	const char *user = getenv("HOME");
+	struct stat st;
 	int rc;
 
 	*w = (struct world){ .shm = -1, .queue = -1 };
@@ -240,8 +242,11 @@ world_begin(struct selftest *s, struct world *w, const char *probe)
 	target(w, "word", "%s", w->word);
 	target(w, "coven_home", "%s", s->ctl->home.path);
 	target(w, "socket", "%s/coven.sock", s->ctl->home.path);
-	if (user != NULL)
+	if (user != NULL && stat(user, &st) == 0) {
 		target(w, "home", "%s", user);
+		target(w, "home_is", "%jx:%jx", (uintmax_t)st.st_dev,
+		    (uintmax_t)st.st_ino);
+	}
 	make_objects(w, w->base);
 	start_victim(w);
 	return 0;
