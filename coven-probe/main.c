@@ -108,7 +108,7 @@ try_door(const struct door *d, const struct targets *t)
 	return o;
 }
 
-/* "blocked\tEPERM"; a filter's signal is a refusal, no other is. */
+/* "blocked\tEPERM"; of signals the filter's alone is a refusal. */
 static void
 print(const struct family *f, const struct door *d, struct outcome o)
 {
@@ -133,9 +133,9 @@ static const struct {
 	size_t		 offset;
 } names[] = {
 #define T(field)	{ #field, offsetof(struct targets, field) }
-	T(secret), T(home), T(home_is), T(coven_home), T(socket), T(beside), T(inside),
-	T(fifo), T(link), T(abstract), T(port), T(victim), T(shm), T(queue),
-	T(word),
+	T(secret), T(home), T(home_is), T(coven_home), T(socket), T(beside),
+	T(inside), T(fifo), T(link), T(abstract), T(port), T(victim), T(shm),
+	T(queue), T(word),
 #undef T
 	{ "mark", offsetof(struct targets, mark) },
 	{ "mark2", offsetof(struct targets, mark) + sizeof(const char *) },

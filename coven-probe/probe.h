@@ -24,7 +24,7 @@ struct targets {
 	const char	*coven_home;
 	const char	*socket;	/* the daemon's */
 	const char	*beside;	/* a socket beside the project */
-	const char	*inside;	/* a socket in it, older than the session */
+	const char	*inside;	/* one in it, older than the session */
 	const char	*fifo;		/* likewise */
 	const char	*link;		/* in it, to the secret */
 	const char	*abstract;	/* without its @ */
@@ -33,14 +33,14 @@ struct targets {
 	const char	*mark[2];	/* of its command line, in two parts */
 	const char	*shm;		/* the key of a segment */
 	const char	*queue;		/* the key of a message queue */
-	const char	*word;		/* in a variable of the daemon's or ours */
+	const char	*word;		/* in a variable outside */
 };
 
 struct door {
 	const char	*name;
 	const char	*what;
 	int		(*try)(const struct targets *);
-	bool		 control;	/* outside it stands open: tried there */
+	bool		 control;	/* tried outside, where it is open */
 };
 
 struct family {
