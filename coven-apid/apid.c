@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/shelf.h"
 #include "coven-apid/apid.h"
 #include "coven-apid/json.h"
 #include "coven-apid/stream.h"
@@ -126,6 +127,7 @@ apid_fini(struct apid *apid)
 	auth_fini(apid);
 	streams_free(apid->streams);
 	chan_close(&apid->stored);
+	shelf_unmap(apid->shelf);
 	buf_fini(&apid->health);
 	free(apid->identity.started_at);
 	free(apid->identity.socket);

@@ -294,11 +294,14 @@ open_socket(struct monitor *m)
 	return 0;
 }
 
+/* A terminal that goes away is no wish to stop; SIGINT at one is. */
 static void
 on_signal(void *ctx, int sig)
 {
-	supervise_stop(ctx, sig == SIGTERM ? "SIGTERM" :
-	    sig == SIGINT ? "SIGINT" : "SIGHUP");
+	if (sig == SIGHUP)
+		log_info("SIGHUP: it goes on");
+	else
+		supervise_stop(ctx, sig == SIGTERM ? "SIGTERM" : "SIGINT");
 }
 
 static enum log_level
@@ -377,7 +380,7 @@ prepare(struct monitor *m, const struct options *o)
 int
 main(int argc, char **argv)
 {
-	static const int stops[] = { SIGTERM, SIGINT, SIGHUP };
+	static const int watched[] = { SIGTERM, SIGINT, SIGHUP };
 	struct options o = { .owner = getuid(), .ready_fd = -1 };
 	struct monitor *m = &monitor;
 	int r;
@@ -407,7 +410,7 @@ main(int argc, char **argv)
 		cgroup_close(&m->cgroup);
 		return r;
 	}
-	r = loop_signals(m->loop, stops, nitems(stops), on_signal, m);
+	r = loop_signals(m->loop, watched, nitems(watched), on_signal, m);
 	if (r < 0)
 		fatal("watch signals: %s", strerror(-r));
 	/* Before anybody can connect, after nobody else can be serving. */

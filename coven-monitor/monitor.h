@@ -49,7 +49,6 @@ struct monitor {
 	struct conf		 conf;
 	struct privacy		 privacy;
 	struct roster		 roster;
-	struct buf		 conf_seen;	/* files and their digests */
 	struct uids		 uids;
 	struct cgroup		 cgroup;	/* of every session's init */
 	struct harness_table	 harnesses;

@@ -43,6 +43,20 @@ is_uuid(const char *id)
 	return id[i] == '\0';
 }
 
+/* For the log: what a client sent, which why may repeat, stays out of it. */
+static const char *const refusals[] = {
+	[RUN_OK] = "",
+	[RUN_BAD_ROOT] = "its root does not resolve",
+	[RUN_ROOT_REFUSED] = "the rules refuse its root",
+	[RUN_CWD_OUTSIDE] = "its cwd lies outside its root",
+	[RUN_BAD_CWD] = "its cwd does not resolve",
+	[RUN_BAD_SPEC] = "its spec is not what its digest says",
+	[RUN_NO_HARNESS] = "its harness is not there",
+	[RUN_LIMIT] = "there are too many, or they come too fast",
+	[RUN_STOPPING] = "the suite stops",
+	[RUN_ERROR] = "an error",
+};
+
 static int
 on_run_prepare(struct chan *ch, const union msg_any *msg, int *fd)
 {
@@ -62,7 +76,7 @@ on_run_prepare(struct chan *ch, const union msg_any *msg, int *fd)
 	if (s != NULL)
 		reply.root = s->root.path;
 	else if (log_allowed(&c->monitor->limit, "children"))
-		log_info("session refused: %s", why);
+		log_info("session refused: %s", refusals[reply.code]);
 	child_tell(c, MSG_RUN_PREPARED, &reply);
 	/* While the row is committed. */
 	if (s != NULL)

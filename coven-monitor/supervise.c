@@ -132,11 +132,11 @@ void
 supervise_recovered(struct monitor *m)
 {
 	m->recovered = true;
+	notes_flush(m);
 	if (!m->notes.started)
 		note(m, AUDIT_START, NULL, "%s, pid %d, for uid %u",
 		    PACKAGE_STRING, (int)getpid(), (unsigned)m->owner.uid);
 	m->notes.started = true;
-	notes_flush(m);
 	if (m->stopping)
 		return;
 	session_tell_gone(m);

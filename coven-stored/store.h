@@ -303,8 +303,8 @@ struct audit_entry {
  */
 int	 store_audit(struct store *, const struct audit_entry *);
 /*
- * The configuration in force, as the monitor tells it: config.read, or
- * config.change when the last such record says something else.
+ * A file of the configuration in force, "NAME DIGEST" as the monitor tells
+ * it: config.read, or config.change when it had another digest before.
  */
 int	 store_audit_config(struct store *, const struct audit_entry *);
 

@@ -34,7 +34,8 @@ enum ctl_opt {
 	OPT_INTERACTIVE, OPT_STREAM, OPT_MODEL, OPT_TITLE,
 	OPT_STATUS, OPT_HARNESS, OPT_SEARCH, OPT_IDS,
 	OPT_ALL, OPT_LIMIT, OPT_FOLLOW, OPT_AFTER, OPT_NO_NEWLINE,
-	OPT_DETACH_KEY, OPT_SCOPE, OPT_EXPIRES, OPT_YES, OPT_FOREGROUND,
+	OPT_DETACH_KEY, OPT_MATCH, OPT_HEADS, OPT_KEY, OPT_FROM,
+	OPT_SCOPE, OPT_EXPIRES, OPT_YES, OPT_FOREGROUND,
 	OPT_COUNT,
 };
 
@@ -147,5 +148,8 @@ int	verb_pair(struct ctl *);
 int	verb_pair_list(struct ctl *);
 int	verb_pair_revoke(struct ctl *);
 int	verb_token_rotate(struct ctl *);
+int	verb_audit_tail(struct ctl *);
+int	verb_audit_verify(struct ctl *);
+int	verb_audit_export(struct ctl *);
 
 #endif

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libcovenctl.a
 libcovenctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) $(SMARTCOLS_CFLAGS)
 libcovenctl_a_SOURCES = \
 	covenctl/api.c covenctl/api.h \
+	covenctl/audit.c covenctl/audit.h covenctl/audit_verify.c \
 	covenctl/bearer.c covenctl/bearer.h \
 	covenctl/client.c covenctl/client.h \
 	covenctl/config.c \
@@ -29,8 +30,10 @@ libcovenctl_a_SOURCES = \
 	covenctl/text.c covenctl/text.h \
 	covenctl/token.c \
 	covenctl/tty.c covenctl/tty.h \
+	covenctl/verify.c covenctl/verify.h \
 	covenctl/watch.c covenctl/watch.h
-COVENCTL_LIBS = libcovenctl.a $(COMMON_LIBS) $(JSONC_LIBS) $(SMARTCOLS_LIBS)
+COVENCTL_LIBS = libcovenctl.a $(COMMON_LIBS) $(JSONC_LIBS) \
+	$(SMARTCOLS_LIBS) $(SODIUM_LIBS)
 
 bin_PROGRAMS += covenctl/covenctl
 covenctl_covenctl_SOURCES = covenctl/main.c
@@ -55,6 +58,7 @@ $(CTL_COMPLETION): covenctl/covenctl$(EXEEXT)
 dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-archive.1 \
 	doc/covenctl-attach.1 \
+	doc/covenctl-audit.1 \
 	doc/covenctl-completion.1 \
 	doc/covenctl-config.1 \
 	doc/covenctl-doctor.1 \
@@ -78,13 +82,16 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-token.1
 EXTRA_DIST += tests/golden/covenctl-help.txt
 
-CTL_TESTS = tests/unit/test_screen tests/unit/test_ctl_parts tests/unit/test_ctl \
+CTL_TESTS = tests/unit/test_verify tests/unit/test_screen \
+	tests/unit/test_ctl_parts tests/unit/test_ctl \
 	tests/unit/test_ctl_daemon tests/unit/test_ctl_follow
 check_PROGRAMS += $(CTL_TESTS)
 TESTS += $(CTL_TESTS)
 CTL_FAKE = tests/unit/test_ctl_server.c tests/unit/test_ctl_server.h
 tests_unit_test_screen_SOURCES = tests/unit/test_screen.c
 tests_unit_test_screen_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_verify_SOURCES = tests/unit/test_verify.c
+tests_unit_test_verify_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_parts_SOURCES = tests/unit/test_ctl_parts.c
 tests_unit_test_ctl_parts_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c $(CTL_FAKE)

@@ -58,6 +58,14 @@ static const struct opt opts[OPT_COUNT] = {
 	    "how long it is good for, such as 12h (else 30d)", 0, NULL },
 	[OPT_DETACH_KEY] = { "detach-key", "KEYS",
 	    "what leaves it (ctrl-] if not given)", 0, NULL },
+	[OPT_MATCH] = { "match", "GLOB", "only verbs like this: 'auth.*'", 0,
+	    NULL },
+	[OPT_HEADS] = { "heads", "FILE",
+	    "heads kept elsewhere (else the home's audit.heads)", 0, NULL },
+	[OPT_KEY] = { "key", "FILE",
+	    "their public key (else the home's keys/audit.pub)", 0, NULL },
+	[OPT_FROM] = { "from", "FILE", "an export, not the daemon's records",
+	    0, NULL },
 	[OPT_YES] = { "yes", NULL, "do not ask first", 'y', NULL },
 	[OPT_FOREGROUND] = { "foreground", NULL,
 	    "become the daemon; log to standard error", 0, NULL },
@@ -165,6 +173,21 @@ static const struct verb verbs[] = {
 	    "In token mode each request carries the token that lies in the "
 	    "home's session-token.  It is new at every start; this makes a "
 	    "new one now.  The old one is good for five more seconds." },
+	{ "audit tail", "", "the last records of the audit",
+	    verb_audit_tail, O(LIMIT) | O(MATCH) | O(FOLLOW), 0, 0,
+	    VERB_HOME, NULL,
+	    "A line a record: number, time, verb, session, who asked for it, "
+	    "and what was done.  Twenty, unless --limit says otherwise." },
+	{ "audit verify", "", "does the audit hold?", verb_audit_verify,
+	    O(HEADS) | O(KEY) | O(FROM), 0, 0, 0, NULL,
+	    "Computes the chain of the records again and compares it with "
+	    "the signed heads that the monitor kept.  Names the first record "
+	    "that was changed, removed or moved; else says up to where the "
+	    "audit is complete, and what after that nothing proves yet." },
+	{ "audit export", "[FILE]", "the audit with its heads, as JSON lines",
+	    verb_audit_export, 0, 0, 1, VERB_HOME, NULL,
+	    "What audit verify --from needs, to be kept elsewhere.  Without "
+	    "FILE, to standard output; one that exists is left alone." },
 	{ "completion", "bash|zsh|fish", "print a shell's completion",
 	    verb_completion, 0, 1, 1, 0, "bash zsh fish",
 	    "Generated from the same table as this help and installed with "

@@ -76,7 +76,8 @@ check-valgrind:
 # make check, which must pass in any build folder without root.
 EXTRA_DIST += tests/lib.sh tests/wire.sh tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/output.py tests/it/old_store.py tests/it/secrets.py tests/it/sse.py \
+	tests/it/run tests/it/old_store.py tests/it/output.py \
+	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/bench/bench.sh tests/agents/agents.sh \
@@ -87,6 +88,7 @@ it_tests = \
 	tests/it/attack_roots.sh \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
+	tests/it/audit.sh \
 	tests/it/config.sh \
 	tests/it/contract_wire.sh \
 	tests/it/crash_points.sh \
@@ -112,12 +114,14 @@ it_tests = \
 	tests/it/security_promises.sh \
 	tests/it/soak.sh \
 	tests/it/socket_identity.sh \
+	tests/it/spares.sh \
 	tests/it/stalled_clients.sh \
 	tests/it/stop_is_clean.sh \
 	tests/it/stream.sh \
 	tests/it/systemd_units.sh \
 	tests/it/two_homes.sh \
 	tests/it/w_privacy.sh \
+	tests/it/w_daemon.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh
 

@@ -213,7 +213,10 @@ a_changed_configuration_is_told_as_that(void **state)
 		{ "coven.toml absent", "config.read" },
 		{ "coven.toml absent", "config.read" },
 		{ "coven.toml 1234", "config.change" },
+		{ "a file coven.toml 1", "config.read" },
+		{ "coven.tom 1", "config.read" },
 		{ "coven.toml 1234", "config.read" },
+		{ "a file coven.toml 2", "config.change" },
 		{ "coven.toml absent", "config.change" },
 	};
 	struct audit_entry e = { .verb = AUDIT_CONFIG_READ };
