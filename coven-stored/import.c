@@ -19,6 +19,7 @@
 #include "coven-stored/stored.h"
 #include "redact/redact.h"
 
+#define KIND_MAX	64	/* with its NUL */
 #define CUT_SHORT "it was tried before, and each time cut short"
 
 /* --- what a row must be to be taken over -------------------------------- */
@@ -132,6 +133,17 @@ on_session(void *ctx, const struct old_session *s)
 
 /* --- events ------------------------------------------------------------- */
 
+/* Words as kinds have always been: they are written as they stand. */
+static bool
+is_kind(const struct old_text *t)
+{
+	static const char set[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-";
+
+	return t->len != 0 && t->len < KIND_MAX && strlen(t->p) == t->len &&
+	    strspn(t->p, set) == t->len;
+}
+
 static enum event_kind
 kind_of(const struct old_text *kind)
 {
@@ -172,7 +184,7 @@ take_event(struct taking *t, const struct old_event *o)
 
 	if (r != 0)
 		return r;
-	if (o->row <= 0 || !fits(&o->kind, 64) || o->kind.len == 0 ||
+	if (o->row <= 0 || !is_kind(&o->kind) ||
 	    !fits(&o->payload, LIMIT_INPUT_EVENT) ||
 	    old_time(o->created_at.p, &e.time_ns) != 0)
 		return STORE_NOT_FOUND;
