@@ -19,8 +19,12 @@ begin() {
 
 # The old files: names, times, sizes, bytes.
 state() {
-	(cd "$COVEN_HOME" && stat -c '%n %s %Y %Z %a %i' coven.sqlite3* &&
-	    sha256sum coven.sqlite3*) 2>/dev/null
+	local file
+
+	for file in "$COVEN_HOME"/coven.sqlite3*; do
+		stat -c '%n %s %Y %Z %a %i' "$file"
+		[ ! -f "$file" ] || sha256sum "$file"
+	done
 }
 
 untouched() {
@@ -175,15 +179,8 @@ rm "$COVEN_HOME/coven.sqlite3"
 mkfifo "$COVEN_HOME/coven.sqlite3"
 give_owner "$COVEN_HOME/coven.sqlite3"
 world_snapshot
-stat "$COVEN_HOME/coven.sqlite3" >/dev/null
-state() { :; }
 state >"$W/was"
 odd "a FIFO" 'coven.sqlite3: it is no file'
-unset -f state
-state() {
-	(cd "$COVEN_HOME" && stat -c '%n %s %Y %Z %a %i' coven.sqlite3* &&
-	    sha256sum coven.sqlite3*) 2>/dev/null
-}
 
 begin user empty
 need_monitor
