@@ -92,7 +92,7 @@ make(struct monitor *m, bool network)
 {
 	uint8_t view[DIGEST_LEN];
 	const char *step;
-	struct pair *p;
+	struct pair *p = NULL;
 	int r;
 
 	/* Taken before anything is built: what changes since is noticed. */
