@@ -99,7 +99,7 @@ make(struct monitor *m, bool network)
 	r = plan_host_view(m, view);
 	if (r == 0)
 		r = pair_new(m, network, &p);
-	if (r < 0) {
+	if (r < 0 || p == NULL) {
 		refill_later(m);
 		return;
 	}
