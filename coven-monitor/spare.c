@@ -92,14 +92,14 @@ make(struct monitor *m, bool network)
 {
 	uint8_t view[DIGEST_LEN];
 	const char *step;
-	struct pair *p;
+	struct pair *p = NULL;
 	int r;
 
 	/* Taken before anything is built: what changes since is noticed. */
 	r = plan_host_view(m, view);
 	if (r == 0)
 		r = pair_new(m, network, &p);
-	if (r < 0) {
+	if (r < 0 || p == NULL) {
 		refill_later(m);
 		return;
 	}
