@@ -9,6 +9,7 @@
 #ifndef COVEN_STORED_SQLITE_H
 #define COVEN_STORED_SQLITE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -73,6 +74,8 @@ const void	*db_bytes(const struct db_row *, int column, size_t *len);
 const void	*db_blob(const struct db_row *, int column, size_t len);
 int		 db_is_null(const struct db_row *, int column);
 
+/* Has a row of sessions been changed since this was asked last? */
+bool	 db_sessions_changed(struct db *);
 int64_t	 db_changes(const struct db *);	/* rows of the last statement */
 /* End a transaction that failed, also where SQLite has done so itself. */
 void	 db_rollback(struct db *);

@@ -19,6 +19,7 @@ send_reply(struct stored *s, struct asked *asked, struct msg_reply *m, int fd)
 	int r;
 
 	m->tag = asked->tag;
+	m->version = store_version(s->store);
 	asked->pending = false;
 	if (!chan_is_open(&s->apid))
 		return;
