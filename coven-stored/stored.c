@@ -246,6 +246,7 @@ stored_fini(struct stored *s)
 	}
 	runs_free(s);
 	timer_stop(s->loop, &s->writer.retry);
+	timer_stop(s->loop, &s->writer.gather);
 	report_fini(s);
 	timer_stop(s->loop, &s->upkeep.timer);
 	search_fini(s);
