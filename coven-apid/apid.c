@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/shelf.h"
@@ -107,12 +108,16 @@ chan_handler *const apid_handlers[MSG__COUNT] = {
 void
 apid_init(struct apid *apid, struct loop *loop)
 {
+	char utc[RFC3339_LEN];
+
 	memset(apid, 0, sizeof(*apid));
 	apid->loop = loop;
 	apid->stored.source.fd = -1;
 	auth_init(apid);
 	apid->streams = streams_new(apid);
 	json_warm();
+	/* libc looks for /etc/localtime the first time, also for UTC. */
+	clock_format(0, utc);
 	familiars_init(apid);
 }
 

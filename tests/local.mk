@@ -76,7 +76,8 @@ check-valgrind:
 # make check, which must pass in any build folder without root.
 EXTRA_DIST += tests/lib.sh tests/wire.sh tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/output.py tests/it/secrets.py tests/it/polls.py tests/it/sse.py \
+	tests/it/run tests/it/auth.py tests/it/output.py \
+	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/bench/bench.sh tests/agents/agents.sh \
@@ -88,7 +89,9 @@ it_tests = \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
 	tests/it/audit.sh \
+	tests/it/auth_rules.sh \
 	tests/it/config.sh \
+	tests/it/contract_clients.sh \
 	tests/it/contract_wire.sh \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
