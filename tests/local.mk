@@ -41,6 +41,12 @@ tests_bench_client_LDADD = $(JSONC_LIBS) $(MD_LIBS)
 tests_bench_fixture_SOURCES = tests/bench/fixture.c
 tests_bench_fixture_LDADD = $(STORED_LIBS)
 
+# Every client of the tree against a server that looks at each byte.
+.PHONY: conformance
+conformance: all tests/it/rawhttp$(EXEEXT) tests/bench/client$(EXEEXT)
+	$(srcdir)/tests/conformance.py covenctl/covenctl$(EXEEXT) \
+	    tests/it/rawhttp$(EXEEXT) tests/bench/client$(EXEEXT)
+
 BENCH_STAGE = bench-stage
 .PHONY: bench
 bench: all tests/bench/floor$(EXEEXT) tests/bench/client$(EXEEXT) \
@@ -74,7 +80,8 @@ check-valgrind:
 
 # Integration tests against the staged tree of ./run-tests are not part of
 # make check, which must pass in any build folder without root.
-EXTRA_DIST += tests/lib.sh tests/wire.sh tests/sandbox_rows.sh tests/setup.sh \
+EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
+	tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
 	tests/it/run tests/it/auth.py tests/it/output.py \
 	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \

@@ -548,6 +548,10 @@ static chan_handler *const apid_handlers[MSG__COUNT] = {
 	[MSG_RESIZE] = on_request,
 	[MSG_SIGNAL] = on_request,
 	[MSG_EVENTS] = on_request,
+	[MSG_PAIR_LIST] = on_request,
+	[MSG_PAIR_ADD] = on_request,
+	[MSG_PAIR_REVOKE] = on_request,
+	[MSG_PAIR_USED] = evil_hear,
 	[MSG_CANCEL] = on_request,
 	[MSG_AUDIT_NOTE] = evil_hear,
 };
