@@ -121,6 +121,7 @@ it_tests = \
 	tests/it/sandbox_without_landlock.sh \
 	tests/it/security_promises.sh \
 	tests/it/soak.sh \
+	tests/it/selftest.sh \
 	tests/it/socket_identity.sh \
 	tests/it/spares.sh \
 	tests/it/stalled_clients.sh \

@@ -293,6 +293,15 @@ verb_stalled(int argc, char **argv)
 	return (0);
 }
 
+void
+rest(void)
+{
+	const char *ms = getenv("BENCH_PAUSE_MS");
+
+	if (ms != NULL)
+		usleep((useconds_t)count_arg(ms) * 1000);
+}
+
 /* --- peers ---------------------------------------------------------------- */
 
 int
@@ -318,6 +327,7 @@ verb_spawn(int argc, char **argv)
 		if (waitpid(pid, &status, 0) != pid || status != 0)
 			errx(1, "%s: status %d", argv[1], status);
 		ns[i] = net_now_ns() - start;
+		rest();
 	}
 	print_percentiles("spawn", ns, n);
 	free(ns);
