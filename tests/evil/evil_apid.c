@@ -543,10 +543,6 @@ static const struct evil_act acts[] = {
 	{ "ask_and_not_read", ask_and_not_read, 1, true },
 	{ "who_many_and_not_read", who_many_and_not_read, 1, true },
 	{ "stored_has_gone", stored_has_gone, 2, true },
-	{ "rotate_many", rotate_many, 1, true },
-	{ "seen_none", seen_none, 1, false },
-	{ "pair_one", pair_one, 3, true },
-	{ "pair_many", pair_many, 1, true },
 	{ "launch_many", launch_many, 1, true },
 	{ "external", external, 4, true },
 	{ "put_away", put_away, 3, true },
@@ -572,6 +568,10 @@ static const struct evil_act acts[] = {
 	{ "kill_one", kill_one, 3, true },
 	{ "events", events, 4, true },
 	{ "cancel", cancel, 2, true },
+	{ "rotate_many", rotate_many, 1, true },
+	{ "seen_none", seen_none, 1, false },
+	{ "pair_one", pair_one, 3, true },
+	{ "pair_many", pair_many, 1, true },
 };
 
 /* --- what it hears --- */
