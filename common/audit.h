@@ -1,6 +1,6 @@
 /*
  * The audit trail's form: its verbs, how a record is encoded for the digest
- * that chains it, and what a head is.  doc/adr/0010 says why.
+ * that chains it, and what a head is.  doc/adr/0010-audit-chain.md says why.
  *
  * Shared by who writes (coven-stored), who keeps heads where the writer
  * cannot reach (coven-monitor) and who checks (covenctl).

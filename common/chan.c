@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "common/shelf.h"
 
 
 struct chan_packet {
@@ -77,6 +78,8 @@ chan_fd_is(int fd, enum fd_kind kind)
 	case FD_MEMFD:
 	case FD_MEMFD_OPT:
 		return memfd_is_sealed(fd);
+	case FD_SHELF:
+		return shelf_is(fd);
 	case FD_PIPE:
 		return S_ISFIFO(st.st_mode);
 	case FD_FILE:
@@ -293,13 +296,16 @@ recv_packet(struct chan *c, int *fd)
 		mh.msg_control = ctl.space;
 		mh.msg_controllen = sizeof(ctl.space);
 	}
+	/*
+	 * One that hung up before it had read everything is reported once,
+	 * ahead of what it said before that.
+	 */
 	do {
 		n = recvmsg(c->source.fd, &mh,
 		    MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	} while (n == -1 && errno == EINTR);
-	/* It hung up before it read everything. */
+	} while (n == -1 && (errno == EINTR || errno == ECONNRESET));
 	if (n == -1)
-		return errno == ECONNRESET ? 0 : -errno;
+		return -errno;
 	if (take_fds(c, &mh, fd) != 0)
 		return -EPROTO;
 	return n;

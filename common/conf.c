@@ -416,8 +416,14 @@ conf_apply(struct conf *c, const struct msg_conf_row *r,
 		c->locked[k - keys] = 1;
 	if (r->type == CONF_TYPE_LOCK)
 		return 0;
-	if (k->type == CONF_TYPE_LIST)
-		return list_add(field(c, k), k, part, r->text, why);
+	if (k->type == CONF_TYPE_LIST) {
+		outcome = list_add(field(c, k), k, part, r->text, why);
+		if (outcome == 0)
+			c->from[k - keys] |= (uint8_t)(1u << source);
+		return outcome;
+	}
+	/* The later one's alone is in force. */
+	c->from[k - keys] = (uint8_t)(1u << source);
 	if (k->type == CONF_TYPE_U32)
 		*(uint32_t *)field(c, k) = (uint32_t)r->number;
 	else

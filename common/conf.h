@@ -63,6 +63,7 @@ struct conf {
 #undef CONF_STR
 #undef CONF_LIST
 	uint8_t	locked[CONF_ID__COUNT];
+	uint8_t	from[CONF_ID__COUNT];	/* mask of 1 << enum conf_source */
 };
 
 struct conf_key {
@@ -131,6 +132,13 @@ int	conf_list_has(const struct conf_list *, const char *text);
  */
 const char	*conf_part_next(const struct conf_list *, const char *part,
 		    size_t *at);
+
+/*
+ * Print what is in force: a JSON object a line, with key, value, from
+ * ("default", "system", "owner", or "system, owner" for a list), locked,
+ * default and what.
+ */
+void	conf_show(const struct conf *, FILE *);
 
 /* Print doc/LIMITS.md: every key and every fixed limit. */
 void	conf_dump(FILE *);

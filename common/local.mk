@@ -9,6 +9,7 @@ libcommon_a_SOURCES = \
 	common/chan.c common/chan.h \
 	common/clock.c common/clock.h \
 	common/conf.c common/conf.h common/conf.def common/conf_dump.c \
+	common/conf_show.c \
 	common/ct.c common/ct.h \
 	common/digest.c common/digest.h \
 	common/failpoint.c common/failpoint.h common/failpoint.def \
@@ -25,6 +26,7 @@ libcommon_a_SOURCES = \
 	common/plain.c common/plain.h \
 	common/scope.c common/scope.h \
 	common/sign.c common/sign.h \
+	common/shelf.c common/shelf.h \
 	common/spawn.c common/spawn.h \
 	common/token.c common/token.h \
 	common/utf8.c common/utf8.h

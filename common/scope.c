@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "common/limits.h"
 #include "common/mem.h"
 #include "common/scope.h"
 
@@ -34,6 +35,16 @@ is_harness(const char *p, size_t n)
 		if (strlen(never[i]) == n && memcmp(p, never[i], n) == 0)
 			return false;
 	return true;
+}
+
+bool
+pair_name_ok(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n != 0 && n <= LIMIT_PAIR_NAME && *s != '.' && *s != '-' &&
+	    strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789._-") == n;
 }
 
 /* One entry; 0 when it is none. */

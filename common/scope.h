@@ -19,6 +19,9 @@ enum {
 
 #define SCOPES_MAX	1024	/* bytes of the text */
 
+/* May a paired token be called this?  Letters, digits, '.', '_', '-'. */
+bool		 pair_name_ok(const char *);
+
 /*
  * The mask of a list; 0 for one that is empty, malformed, names something
  * twice or a harness that no token may launch.

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/shelf.h"
 #include "coven-apid/apid.h"
 #include "coven-apid/json.h"
 #include "coven-apid/stream.h"
@@ -23,7 +25,6 @@ on_listener(struct chan *c, const union msg_any *msg, int *fd)
 		.request_ms = m->request_ms,
 		.token = m->token_mode != 0,
 	};
-	int r;
 
 	apid->identity = (struct identity){ .pid = m->pid,
 	    .started_at = mem_strdup(m->started_at),
@@ -33,9 +34,7 @@ on_listener(struct chan *c, const union msg_any *msg, int *fd)
 	apid->auth.pair_max_days = m->pair_max_days;
 	health_build(apid);
 	apid->server = server_new(apid->loop, &conf, &routes_ops, apid);
-	r = server_listen(apid->server, fd);
-	if (r < 0)
-		fatal("watch the listener: %s", strerror(-r));
+	auth_listen(apid, fd);
 	return 0;
 }
 
@@ -57,6 +56,7 @@ on_peer(struct chan *c, const union msg_any *msg, int *fd)
 	if (r < 0)
 		fatal("watch stored: %s", strerror(-r));
 	apid->store_opens++;
+	pairings_ask(apid);
 	streams_resume(apid->streams);
 	return 0;
 }
@@ -108,11 +108,16 @@ chan_handler *const apid_handlers[MSG__COUNT] = {
 void
 apid_init(struct apid *apid, struct loop *loop)
 {
+	char utc[RFC3339_LEN];
+
 	memset(apid, 0, sizeof(*apid));
 	apid->loop = loop;
 	apid->stored.source.fd = -1;
+	auth_init(apid);
 	apid->streams = streams_new(apid);
 	json_warm();
+	/* libc looks for /etc/localtime the first time, also for UTC. */
+	clock_format(0, utc);
 	familiars_init(apid);
 }
 
@@ -124,8 +129,10 @@ apid_fini(struct apid *apid)
 	timer_stop(apid->loop, &apid->lost);
 	notes_fini(apid);
 	server_free(apid->server);
+	auth_fini(apid);
 	streams_free(apid->streams);
 	chan_close(&apid->stored);
+	shelf_unmap(apid->shelf);
 	buf_fini(&apid->health);
 	free(apid->identity.started_at);
 	free(apid->identity.socket);

@@ -36,6 +36,9 @@ struct apid {
 	struct loop	*loop;
 	struct chan	 control;	/* to the monitor */
 	struct chan	 stored;	/* closed: stored is down */
+	const char	*shelf;		/* what stored wrote, or NULL */
+	uint64_t	 shelf_taken;	/* answers */
+	size_t		 shelf_due;	/* bytes, since stored was told */
 	bool		 stored_lied;	/* that is why it is closed */
 	struct timer	 lost;		/* asks for another one */
 	struct server	*server;	/* NULL until LISTENER */
@@ -47,6 +50,7 @@ struct apid {
 	struct roster	 roster;
 	struct buf	 health;	/* a whole reply */
 	struct msg_store_stats	 writer;	/* of stored, for it */
+	char		 oldest[RFC3339_LEN], pruned[RFC3339_LEN];
 	unsigned	 store_opens;	/* channels to stored, so far */
 	struct notes	 notes;		/* refusals, for the audit */
 	unsigned	 waiters;	/* requests that wait for an event */

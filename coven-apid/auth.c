@@ -1,9 +1,11 @@
 #include <string.h>
 
 #include "common/ct.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "coven-apid/auth.h"
 #include "coven-apid/request.h"
+#include "coven-apid/stream.h"
 
 #define MS	((int64_t)1000000)
 
@@ -56,6 +58,29 @@ is_session(struct apid *apid, const struct conn *c, const uint8_t *want,
 	return true;
 }
 
+static bool
+is_paired(struct apid *apid, const struct conn *c, const uint8_t *want,
+    struct caller *caller)
+{
+	struct auth *a = &apid->auth;
+	size_t i = ct_find(want, a->pairings[0].digest,
+	    sizeof(a->pairings[0]), a->npairings);
+	struct pairing *p = &a->pairings[i];
+	struct ucred peer = { 0 };
+
+	if (i == a->npairings)
+		return fail(apid, c, "a token that is not known");
+	if (pairing_ended(p))
+		return fail(apid, c, "a paired token whose time is over");
+	*caller = (struct caller){ CALLER_PAIRED, p->id };
+	if (is_due(&p->noted_ns)) {
+		(void)conn_peer(c, &peer);
+		note(apid, AUDIT_TOKEN_USE, &peer, "paired token %s", p->name);
+		pairing_used(apid, p);
+	}
+	return true;
+}
+
 bool
 auth_on_head(void *ctx, const struct conn *c, const struct head_info *head,
     struct caller *caller)
@@ -71,28 +96,131 @@ auth_on_head(void *ctx, const struct conn *c, const struct head_info *head,
 		return fail(apid, c, "no bearer token");
 	digest(head->bearer, head->bearer_n, want);
 	return is_session(apid, c, want, caller) ||
-	    fail(apid, c, "a token that is not known");
+	    is_paired(apid, c, want, caller);
+}
+
+/* --- what may it do ------------------------------------------------------ */
+
+bool
+auth_is_owner(const struct request *r)
+{
+	enum caller_kind kind = conn_caller(r->conn)->kind;
+
+	return kind == CALLER_OWNER || kind == CALLER_SESSION;
+}
+
+struct pairing *
+auth_pairing(const struct request *r)
+{
+	const struct caller *caller = conn_caller(r->conn);
+
+	return caller->kind == CALLER_PAIRED ?
+	    pairing_find(r->apid, caller->id) : NULL;
 }
 
 bool
 auth_allows(const struct request *r, unsigned need)
 {
-	(void)need;
-	return conn_caller(r->conn)->kind != CALLER_UNKNOWN;
+	const struct pairing *p = auth_pairing(r);
+
+	return auth_is_owner(r) || (p != NULL && (p->mask & need) != 0);
+}
+
+bool
+auth_may_launch(const struct request *r, const char *harness)
+{
+	const struct pairing *p = auth_pairing(r);
+
+	return auth_is_owner(r) ||
+	    (p != NULL && scopes_launch(p->scopes, harness));
+}
+
+/* --- the first accept, and the last word --- */
+
+static void
+begin(struct apid *apid)
+{
+	int r;
+
+	timer_stop(apid->loop, &apid->auth.impatience);
+	if (apid->auth.listener == -1 || apid->stopping)
+		return;
+	r = server_listen(apid->server, &apid->auth.listener);
+	if (r < 0)
+		fatal("watch the listener: %s", strerror(-r));
+}
+
+static void
+on_impatience(struct timer *t)
+{
+	begin(t->ctx);
+}
+
+void
+auth_listen(struct apid *apid, int *listener)
+{
+	struct auth *a = &apid->auth;
+
+	a->listener = mem_steal_fd(listener);
+	if (a->loaded) {
+		begin(apid);
+		return;
+	}
+	timer_start(apid->loop, &a->impatience, LIMIT_APID_LOST_MS);
+}
+
+void
+auth_loaded(struct apid *apid)
+{
+	apid->auth.loaded = true;
+	begin(apid);
 }
 
 /* --- the session token ---------------------------------------------------- */
 
-static void
-drop_ended(struct auth *a)
+/* Streams go on for as long as somebody reads: not beyond their token. */
+static bool
+is_without_token(void *ctx, const struct request *r)
 {
-	int64_t now = loop_now_ns();
-	size_t i, kept = 0;
+	const struct auth *a = ctx;
+	const struct caller *caller = conn_caller(r->conn);
+	size_t i;
 
+	if (caller->kind != CALLER_SESSION)
+		return false;
 	for (i = 0; i < a->ntokens; i++)
-		if (a->tokens[i].end_ns == 0 || a->tokens[i].end_ns > now)
-			a->tokens[kept++] = a->tokens[i];
+		if (a->tokens[i].serial == caller->id)
+			return false;
+	return true;
+}
+
+static void
+drop_ended(struct apid *apid)
+{
+	struct auth *a = &apid->auth;
+	int64_t now = loop_now_ns(), next = INT64_MAX;
+	size_t i, kept = 0, n = a->ntokens;
+
+	for (i = 0; i < n; i++) {
+		int64_t end_ns = a->tokens[i].end_ns;
+
+		if (end_ns != 0 && end_ns <= now)
+			continue;
+		if (end_ns != 0 && end_ns < next)
+			next = end_ns;
+		a->tokens[kept++] = a->tokens[i];
+	}
 	a->ntokens = kept;
+	if (kept != n)
+		streams_close(apid->streams, is_without_token, a);
+	if (next != INT64_MAX)
+		timer_start(apid->loop, &a->end, (next - now) / MS + 1);
+}
+
+static void
+on_end(struct timer *t)
+{
+	drop_ended(t->ctx);
 }
 
 static int
@@ -103,7 +231,7 @@ add_token(struct chan *c, uint64_t serial, const struct msg_bin *d,
 	struct auth *a = &apid->auth;
 	struct session_token *t;
 
-	drop_ended(a);
+	drop_ended(apid);
 	if (d->len != DIGEST_LEN || a->ntokens == LIMIT_TOKENS)
 		return chan_blame(c, "a token that cannot be kept");
 	t = &a->tokens[a->ntokens++];
@@ -150,7 +278,7 @@ auth_on_token_end(struct chan *c, const union msg_any *msg, int *fd)
 		if (a->tokens[i].serial == m->serial)
 			a->tokens[i].end_ns = loop_now_ns() +
 			    (int64_t)m->left_ms * MS + (m->left_ms == 0);
-	drop_ended(a);
+	drop_ended(apid);
 	return 0;
 }
 
@@ -216,4 +344,23 @@ auth_on_rotated(struct chan *c, const union msg_any *msg, int *fd)
 	r->rotating = false;
 	answer_rotated(r, m->code);
 	return 0;
+}
+
+void
+auth_init(struct apid *apid)
+{
+	struct auth *a = &apid->auth;
+
+	a->listener = -1;
+	a->impatience = (struct timer){ .cb = on_impatience, .ctx = apid };
+	a->end = (struct timer){ .cb = on_end, .ctx = apid };
+}
+
+void
+auth_fini(struct apid *apid)
+{
+	timer_stop(apid->loop, &apid->auth.impatience);
+	timer_stop(apid->loop, &apid->auth.end);
+	mem_close(&apid->auth.listener);
+	pairings_fini(apid);
 }

@@ -23,6 +23,7 @@ libapid_a_SOURCES = \
 	coven-apid/on_records.c \
 	coven-apid/on_sessions.c \
 	coven-apid/on_stop.c \
+	coven-apid/pairings.c coven-apid/pairings.h \
 	coven-apid/record.c \
 	coven-apid/request.c coven-apid/request.h \
 	coven-apid/routes.c \
@@ -56,10 +57,13 @@ ROUTES_SOURCES = \
 	tests/unit/routes_client.c tests/unit/routes_client.h \
 	tests/unit/routes_store.c tests/unit/routes_store.h
 
-check_PROGRAMS += tests/unit/test_http tests/unit/test_http_conn \
-	tests/unit/test_json tests/unit/test_routes tests/unit/test_stream
-TESTS += tests/unit/test_http tests/unit/test_http_conn \
-	tests/unit/test_json tests/unit/test_routes tests/unit/test_stream
+APID_TESTS = tests/unit/test_auth tests/unit/test_http \
+	tests/unit/test_http_conn tests/unit/test_json \
+	tests/unit/test_routes tests/unit/test_stream
+check_PROGRAMS += $(APID_TESTS)
+TESTS += $(APID_TESTS)
+tests_unit_test_auth_SOURCES = tests/unit/test_auth.c $(ROUTES_SOURCES)
+tests_unit_test_auth_LDADD = $(APID_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c
 tests_unit_test_http_LDADD = $(APID_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_http_conn_SOURCES = tests/unit/test_http_conn.c \

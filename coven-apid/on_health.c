@@ -31,7 +31,9 @@ static const struct {
 	{ "sessionResize", true },
 	{ "sessionSearch", true },
 	{ "sessionSignal", true },
+	{ "sessionStats", true },
 	{ "eventWait", true },
+	{ "pairing", true },
 	{ "sessionStream", true },
 	{ "tokenRotate", true },
 };
@@ -87,6 +89,44 @@ event_writer(struct jw *j, const struct apid *apid)
 	jw_object_end(j);
 }
 
+static const char *
+storage_status(const struct msg_store_stats *w)
+{
+	if (w->stalled)
+		return "degraded";
+	if (w->free_bytes < LIMIT_STORE_LOW_FREE)
+		return "critical";
+	return w->free_bytes < LIMIT_STORE_WARN_FREE ? "warning" : "ok";
+}
+
+/*
+ * Ages would be wrong as soon as they are read, and checkpoints are none of
+ * anybody's business: null, as clients expect of what is not known.
+ */
+static void
+storage(struct jw *j, const struct apid *apid)
+{
+	const struct msg_store_stats *w = &apid->writer;
+
+	jw_name(j, "storage");
+	jw_object(j);
+	jw_kstr(j, "status", storage_status(w));
+	jw_ku64(j, "databaseBytes", w->database_bytes);
+	jw_ku64(j, "walBytes", w->wal_bytes);
+	jw_kstr(j, "oldestRetainedEventAt", apid->oldest[0] != '\0' ?
+	    apid->oldest : NULL);
+	jw_kstr(j, "lastPruneAt", apid->pruned[0] != '\0' ? apid->pruned :
+	    NULL);
+	jw_knull(j, "pruneAgeSeconds");
+	jw_knull(j, "lastCheckpointAt");
+	jw_knull(j, "checkpointAgeSeconds");
+	jw_ku64(j, "writerBacklogEvents", w->queued);
+	jw_ku64(j, "writerBacklogBytes", w->queued_bytes);
+	jw_ku64(j, "freeDiskBytes", w->free_bytes);
+	jw_kbool(j, "maintenanceBlocked", w->stalled != 0);
+	jw_object_end(j);
+}
+
 int
 health_on_stats(struct chan *c, const union msg_any *msg, int *fd)
 {
@@ -94,6 +134,11 @@ health_on_stats(struct chan *c, const union msg_any *msg, int *fd)
 
 	(void)fd;
 	apid->writer = msg->store_stats;
+	/* The strings are the packet's. */
+	(void)snprintf(apid->oldest, sizeof(apid->oldest), "%s",
+	    msg->store_stats.oldest_at);
+	(void)snprintf(apid->pruned, sizeof(apid->pruned), "%s",
+	    msg->store_stats.pruned_at);
 	if (apid->server != NULL)
 		health_build(apid);
 	return 0;
@@ -118,6 +163,9 @@ health_build(struct apid *apid)
 	jw_kstr(&j, "socket", apid->identity.socket);
 	jw_object_end(&j);
 	event_writer(&j, apid);
+	/* Not before the store has said it. */
+	if (apid->writer.database_bytes != 0)
+		storage(&j, apid);
 	jw_object_end(&j);
 	buf_clear(&apid->health);
 	conn_format_reply(&apid->health, 200, buf_head(&body),
@@ -249,7 +297,9 @@ on_actions(struct request *r)
 	autojson struct json *v = NULL;
 	const char *action, *why;
 
-	if (json_parse(buf_head(in), buf_left(in), &v, &why) != 0) {
+	bool blank = strspn(buf_head(in), " \t\r\n") == buf_left(in);
+
+	if (!blank && json_parse(buf_head(in), buf_left(in), &v, &why) != 0) {
 		answer_rejected(r, "(unknown)");
 		return;
 	}

@@ -492,10 +492,34 @@ send_launch(struct request *r, const struct wish *w)
 }
 
 /* In the contract's order: the first that fails answers. */
+/*
+ * A paired token names the harnesses; how one is confined is no business of
+ * its holder's.
+ */
+static int
+read_grant(struct request *r, const struct json *v, struct wish *w)
+{
+	if (!auth_may_launch(r, w->harness->id)) {
+		request_note(r, AUDIT_REFUSAL, "launch: not of this harness");
+		answer_error(r, API_SCOPE,
+		    "This token is not paired for launch:%s.",
+		    w->harness->id);
+		return 1;
+	}
+	if (json_has(v, "launchPolicy") && !auth_is_owner(r)) {
+		request_note(r, AUDIT_REFUSAL, "launch: a policy");
+		answer_error(r, API_SCOPE,
+		    "A paired token may not bring a `launchPolicy`.");
+		return 1;
+	}
+	return 0;
+}
+
 static step_fn *const steps[] = {
 	read_binding,
 	read_root,
 	read_harness,
+	read_grant,
 	read_mode,
 	read_policy,
 	read_prompt,

@@ -5,6 +5,7 @@
 
 #include "common/base64.h"
 #include "common/mem.h"
+#include "coven-apid/auth.h"
 #include "coven-apid/request.h"
 
 #define PAGE_DEFAULT	100
@@ -211,13 +212,16 @@ plain_value(struct request *r, const char *name, struct buf *to,
 	return 0;
 }
 
-/* Which sessions: by status, harness, words. */
+/*
+ * Which sessions: by status, harness, words.  Words are in what was printed:
+ * who may list may not for that alone search.
+ */
 static int
 filter_query(struct request *r, struct page_query *q)
 {
 	static const char *const known[] = { "created", "running", "idle",
 	    "completed", "failed", "killed", "orphaned", "live" };
-	size_t i;
+	size_t i, n;
 	int e;
 
 	buf_init(&q->status, sizeof("completed"));
@@ -231,6 +235,12 @@ filter_query(struct request *r, struct page_query *q)
 			break;
 	if (i == nitems(known)) {
 		bad_value(r, "status");
+		return 1;
+	}
+	if (query_get(r->query, "query", &n) != NULL &&
+	    !auth_allows(r, SCOPE_READ)) {
+		answer_error_with(r, API_SCOPE, "scope", scope_name(SCOPE_READ),
+		    "This token is not paired for this.");
 		return 1;
 	}
 	e = query_text(r->query, "query", &q->query);

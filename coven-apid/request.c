@@ -120,6 +120,9 @@ static const struct {
 	[API_FORBIDDEN] = { 403, true, "forbidden" },
 	[API_SCOPE] = { 403, true, "forbidden" },
 	[API_MISDIRECTED] = { 421, true, "misdirected_request" },
+	[API_PAIRING_EXISTS] = { 409, false, "pairing_exists" },
+	[API_PAIRING_NOT_FOUND] = { 404, false, "pairing_not_found" },
+	[API_PAIRINGS_FULL] = { 409, false, "pairings_full" },
 	[API_NO_TOKEN_MODE] = { 409, false, "token_mode_required" },
 	[API_SESSION_NOT_FOUND] = { 404, false, "session_not_found" },
 	[API_SESSION_NOT_LIVE] = { 409, false, "session_not_live" },
@@ -149,10 +152,17 @@ static const struct {
 const char *
 request_actor(struct request *r)
 {
+	const struct pairing *p = auth_pairing(r);
 	struct ucred peer;
+	size_t n;
 
-	if (r->actor[0] == '\0' && conn_peer(r->conn, &peer) == 0)
+	if (r->actor[0] == '\0' && conn_peer(r->conn, &peer) == 0) {
 		actor_format(&peer, r->actor);
+		n = strlen(r->actor);
+		if (p != NULL)
+			(void)snprintf(r->actor + n, sizeof(r->actor) - n,
+			    " token %s", p->name);
+	}
 	return r->actor;
 }
 
@@ -187,6 +197,9 @@ request_free(struct request *r)
 	stream_free(r->stream);
 	free(r->path);
 	free(r->spare);
+	if (r->pairing != NULL)
+		pairing_fini(r->pairing);
+	free(r->pairing);
 	buf_fini(&r->body);
 	buf_fini(&r->marks);
 	free(r);
@@ -196,6 +209,13 @@ void
 answer(struct request *r, int status, const struct buf *body)
 {
 	conn_reply(r->conn, status, buf_head(body), buf_left(body));
+	request_free(r);
+}
+
+void
+answer_bytes(struct request *r, int status, const char *p, size_t n)
+{
+	conn_reply(r->conn, status, p, n);
 	request_free(r);
 }
 

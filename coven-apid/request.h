@@ -40,6 +40,7 @@ struct request {
 	uint64_t	 after_seq;	/* the last event in body */
 	bool		 limited;	/* the client named a limit */
 	char		*spare;		/* freed with the request */
+	struct pairing	*pairing;	/* one that is being made */
 	actor_text	 actor;		/* see request_actor */
 };
 
@@ -90,6 +91,9 @@ enum api_error {
 	API_SCOPE,			/* forbidden to this token */
 	API_MISDIRECTED,
 	API_NO_TOKEN_MODE,
+	API_PAIRING_EXISTS,
+	API_PAIRING_NOT_FOUND,
+	API_PAIRINGS_FULL,
 	API_SESSION_NOT_FOUND,
 	API_SESSION_NOT_LIVE,
 	API_SESSION_LIVE,
@@ -115,6 +119,8 @@ enum api_error {
 };
 
 void	answer(struct request *, int status, const struct buf *body);
+/* The same of bytes that lie elsewhere. */
+void	answer_bytes(struct request *, int status, const char *, size_t n);
 /* Prebuilt: a whole reply. */
 void	answer_whole(struct request *, const struct buf *reply);
 void	answer_error(struct request *, enum api_error, const char *fmt, ...)
@@ -153,6 +159,9 @@ void	ask_with_record(struct request *, enum msg_type, const void *msg,
 /* The next row of an answer: true while there is one of that type. */
 bool	rows_next(struct rows *, enum msg_type, union msg_any *);
 
+/* An answer that is JSON, for answer_bytes alone; NULL: it is not. */
+const char	*rows_json(const struct rows *, size_t *n);
+
 /* --- encoding rows (record.c) ------------------------------------------- */
 
 void	record_session(struct jw *, const struct msg_session_row *);
@@ -171,12 +180,12 @@ typedef void	handler_fn(struct request *);
 handler_fn	on_health, on_api_version, on_capabilities, on_actions;
 handler_fn	on_familiars;
 handler_fn	on_sessions, on_session, on_external, on_complete;
-handler_fn	on_archive, on_summon, on_delete;
+handler_fn	on_archive, on_summon, on_delete, on_stats;
 handler_fn	on_launch;
 handler_fn	on_input, on_kill, on_signal, on_resize;
 handler_fn	on_audit;
 handler_fn	on_events, on_session_events, on_log, on_stream;
 handler_fn	on_stop;
-handler_fn	on_token_rotate;
+handler_fn	on_token_rotate, on_pair, on_pairings, on_unpair;
 
 #endif

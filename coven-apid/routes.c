@@ -15,6 +15,7 @@ enum match {
 	WHOLE,			/* the path is text */
 	SESSION,		/* /sessions/ID and then text */
 	SESSION_HAS,		/* /sessions/ with text somewhere behind it */
+	BELOW,			/* text and then a name, without a slash */
 	TARGET,			/* the target is text: no prefix, no query */
 };
 
@@ -47,10 +48,14 @@ static const struct route routes[] = {
 	{ "GET", WHOLE, "/familiars", on_familiars, ANY, 0 },
 	{ "GET", WHOLE, "/sessions", on_sessions, LIST, 0 },
 	{ "GET", WHOLE, "/events", on_events, READ, 0 },
+	{ "GET", WHOLE, "/stats", on_stats, LIST, 0 },
 	{ "GET", WHOLE, "/audit", on_audit, OWNER, 0 },
 	{ "POST", WHOLE, "/actions", on_actions, OWNER, CHANGES },
 	{ "POST", WHOLE, "/sessions", on_launch, LAUNCH, CHANGES },
 	{ "POST", WHOLE, "/sessions/external", on_external, OWNER, CHANGES },
+	{ "GET", WHOLE, "/pairings", on_pairings, OWNER, 0 },
+	{ "POST", WHOLE, "/pairings", on_pair, OWNER, CHANGES },
+	{ "DELETE", BELOW, "/pairings/", on_unpair, OWNER, CHANGES },
 	{ "POST", WHOLE, "/token/rotate", on_token_rotate, OWNER, CHANGES },
 	{ "POST", SESSION, "/adopted-input", NULL, OWNER, 0 },
 	{ "POST", SESSION, "/archive", on_archive, OWNER, CHANGES },
@@ -93,6 +98,18 @@ match_session(struct request *r, const struct route *route, char *path)
 }
 
 static bool
+match_below(struct request *r, const struct route *route, const char *path)
+{
+	size_t n = strlen(route->text);
+
+	if (strncmp(path, route->text, n) != 0 || path[n] == '\0' ||
+	    strchr(path + n, '/') != NULL)
+		return false;
+	r->id = path + n;
+	return true;
+}
+
+static bool
 matches(struct request *r, const struct route *route, char *path)
 {
 	if (strcmp(r->http->method, route->method) != 0)
@@ -102,6 +119,8 @@ matches(struct request *r, const struct route *route, char *path)
 		return strcmp(r->http->target, route->text) == 0;
 	case WHOLE:
 		return path != NULL && strcmp(path, route->text) == 0;
+	case BELOW:
+		return path != NULL && match_below(r, route, path);
 	case SESSION:
 	case SESSION_HAS:
 		return path != NULL && match_session(r, route, path);
@@ -118,6 +137,7 @@ not_found(struct request *r)
 static void
 forbidden(struct request *r, unsigned scopes)
 {
+	request_note(r, AUDIT_REFUSAL, "request: not in the token's scopes");
 	if (scopes == SCOPE_OWNER)
 		answer_error(r, API_SCOPE,
 		    "A paired token may not do this: the owner does it.");

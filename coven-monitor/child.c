@@ -11,7 +11,7 @@
 
 #include "common/mem.h"
 #include "coven-monitor/child.h"
-#include "coven-monitor/session.h"
+#include "coven-monitor/pair.h"
 #include "sandbox/profile.h"
 
 #define LINGER_MS	1000
@@ -70,18 +70,18 @@ verify_init(struct child *c)
 	struct stat theirs, ours, pidns;
 	int r;
 
-	monitor_become_payload(c->monitor, c->session);
+	pair_become(c->pair);
 	r = fstatat(c->proc, "ns/user", &theirs, 0);
 	if (r == 0)
 		r = fstatat(c->proc, "ns/pid", &pidns, 0);
-	monitor_restore(c->monitor);
+	pair_restore(c->pair);
 	if (r != 0 || stat("/proc/self/ns/user", &ours) == -1)
 		return chan_blame(&c->control, "its namespace: %s",
 		    strerror(errno));
 	if (theirs.st_ino == ours.st_ino)
 		return chan_blame(&c->control,
 		    "still in the monitor's user namespace");
-	c->session->init_pidns = pidns.st_ino;
+	c->pair->init_pidns = pidns.st_ino;
 	/* Before it is told anything: what it will start is born in there. */
 	c->cgroup = cgroup_add(&c->monitor->cgroup, c->pid);
 	return 0;
@@ -235,11 +235,11 @@ int
 child_spawn(struct child *c, struct monitor *m, enum role role,
     const struct child_ops *ops, const struct child_start *st)
 {
-	struct session *session = c->session;
+	struct pair *of = c->pair;
 	autoclose int log = -1;
 	int pair[2], r;
 
-	*c = (struct child){ .monitor = m, .session = session, .ops = ops,
+	*c = (struct child){ .monitor = m, .pair = of, .ops = ops,
 	    .role = role, .proc = -1, .started_ns = loop_now_ns() };
 	c->pidfd = (struct source){ .fd = -1, .cb = on_pidfd, .ctx = c };
 	r = chan_pair(pair);

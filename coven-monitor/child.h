@@ -12,7 +12,7 @@
 
 struct child;
 struct monitor;
-struct session;
+struct pair;
 
 struct child_ops {
 	chan_handler	*const *handlers;
@@ -25,7 +25,7 @@ struct child_ops {
 struct child {
 	struct chan		 control;	/* ctx is this child */
 	struct monitor		*monitor;
-	struct session		*session;	/* runner and init */
+	struct pair		*pair;		/* runner and init */
 	const struct child_ops	*ops;
 	enum role		 role;
 	pid_t			 pid;

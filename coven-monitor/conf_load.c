@@ -9,7 +9,7 @@
 #include "coven-monitor/conf_load.h"
 #include "coven-monitor/reader.h"
 
-/* For the audit: "coven.toml DIGEST, /etc/coven/coven.toml absent". */
+/* For the audit: "coven.toml DIGEST", or "absent" in place of it. */
 static void
 add_seen(struct monitor *m, const char *shown, const uint8_t *sum)
 {
@@ -20,8 +20,7 @@ add_seen(struct monitor *m, const char *shown, const uint8_t *sum)
 		shown += home + 1;
 	if (sum != NULL)
 		audit_hex(sum, DIGEST_LEN, hex);
-	(void)buf_addf(&m->conf_seen, "%s%s %s",
-	    buf_left(&m->conf_seen) != 0 ? ", " : "", shown, hex);
+	note(m, AUDIT_CONFIG_READ, NULL, "%s %s", shown, hex);
 }
 
 struct place {
@@ -166,8 +165,6 @@ conf_load(struct monitor *m)
 	    CONF_FILE_TOML, CONF_OWNER);
 	manifests = load_manifests(m);
 	privacy = load_privacy(m);
-	note(m, AUDIT_CONFIG_READ, NULL, "%s", buf_head(&m->conf_seen));
-	buf_fini(&m->conf_seen);
 	return system != 0 ? system : owner != 0 ? owner :
 	    manifests != 0 ? manifests : privacy;
 }

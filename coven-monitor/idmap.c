@@ -36,8 +36,8 @@ write_map(pid_t pid, const char *file, uid_t inside, uid_t outside)
  * A mapping is named by a user namespace, and a namespace needs a process to
  * be born in: a child that only waits to be killed.
  */
-static int
-mapping(uid_t from_uid, gid_t from_gid, uid_t to_uid, gid_t to_gid)
+int
+idmap_open(uid_t from_uid, gid_t from_gid, uid_t to_uid, gid_t to_gid)
 {
 	struct clone_args args = { .flags = CLONE_NEWUSER,
 	    .exit_signal = SIGCHLD };
@@ -75,22 +75,16 @@ mapping(uid_t from_uid, gid_t from_gid, uid_t to_uid, gid_t to_gid)
 }
 
 int
-idmap_mount(int fd, uid_t from_uid, gid_t from_gid, uid_t to_uid,
-    gid_t to_gid)
+idmap_mount(int fd, int mapping)
 {
 	/*
 	 * Private: where the root is shared, as systemd makes it, whatever the
 	 * init mounts beneath the clone would appear on the host as well.
 	 */
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP,
-	    .propagation = MS_PRIVATE };
-	autoclose int ns = -1, tree = -1;
-	int r = mapping(from_uid, from_gid, to_uid, to_gid);
+	    .propagation = MS_PRIVATE, .userns_fd = (uint64_t)mapping };
+	autoclose int tree = -1;
 
-	if (r < 0)
-		return r;
-	ns = r;
-	attr.userns_fd = (uint64_t)ns;
 	tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE |
 	    OPEN_TREE_CLOEXEC);
 	if (tree == -1 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr,

@@ -19,8 +19,10 @@ libmonitor_a_SOURCES = \
 	coven-monitor/on_session.c \
 	coven-monitor/on_stored.c \
 	coven-monitor/owner.c coven-monitor/owner.h \
+	coven-monitor/pair.c coven-monitor/pair.h \
 	coven-monitor/plan.c coven-monitor/plan.h \
 	coven-monitor/plan_exec.c \
+	coven-monitor/plan_host.c \
 	coven-monitor/plan_state.c \
 	coven-monitor/point.c coven-monitor/point.h \
 	coven-monitor/privacy.c coven-monitor/privacy.h \
@@ -30,10 +32,12 @@ libmonitor_a_SOURCES = \
 	coven-monitor/roster.c coven-monitor/roster.h \
 	coven-monitor/session.c coven-monitor/session.h \
 	coven-monitor/sock.c coven-monitor/sock.h \
+	coven-monitor/spare.c coven-monitor/spare.h \
 	coven-monitor/storefd.c coven-monitor/storefd.h \
 	coven-monitor/supervise.c \
 	coven-monitor/token.c coven-monitor/token.h \
 	coven-monitor/uids.c coven-monitor/uids.h \
+	coven-monitor/usage.c coven-monitor/usage.h \
 	coven-monitor/watch.c coven-monitor/watch.h
 
 sbin_PROGRAMS += coven-monitor/coven-monitor
@@ -50,8 +54,11 @@ tests_unit_test_root_SOURCES = tests/unit/test_root.c
 tests_unit_test_root_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_point
-TESTS += tests/unit/test_point
+check_PROGRAMS += tests/unit/test_point tests/unit/test_usage
+TESTS += tests/unit/test_point tests/unit/test_usage
+tests_unit_test_usage_SOURCES = tests/unit/test_usage.c
+tests_unit_test_usage_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
 tests_unit_test_point_SOURCES = tests/unit/test_point.c
 tests_unit_test_point_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)

@@ -30,7 +30,8 @@ struct options {
 	const char	*failpoint;
 	uid_t		 owner;
 	int		 ready_fd;
-	bool		 check_config;
+	bool		 check_config;	/* start nothing */
+	bool		 show_config;	/* and print what is in force */
 };
 
 static const char *const programs[ROLE__COUNT] = {
@@ -107,7 +108,7 @@ static void __attribute__((noreturn))
 usage(int status)
 {
 	fputs("usage: coven-monitor [--home DIR] [--owner UID] "
-	    "[--ready-fd N] [--check-config]\n"
+	    "[--ready-fd N] [--check-config | --show-config]\n"
 	    "       coven-monitor --dump-protocol | --dump-limits | "
 	    "--list-failpoints | --version\n", status == 0 ? stdout : stderr);
 	exit(status);
@@ -129,7 +130,7 @@ number(const char *what, const char *text, long max)
 	return v;
 }
 
-enum { OPT_HOME = 256, OPT_OWNER, OPT_READY, OPT_CHECK, OPT_PROTOCOL,
+enum { OPT_HOME = 256, OPT_OWNER, OPT_READY, OPT_CHECK, OPT_SHOW, OPT_PROTOCOL,
 	OPT_LIMITS, OPT_FAILPOINT, OPT_FAILPOINTS, OPT_VERSION, OPT_HELP };
 
 static void
@@ -140,6 +141,7 @@ parse(int argc, char **argv, struct options *o)
 		{ "owner", required_argument, NULL, OPT_OWNER },
 		{ "ready-fd", required_argument, NULL, OPT_READY },
 		{ "check-config", no_argument, NULL, OPT_CHECK },
+		{ "show-config", no_argument, NULL, OPT_SHOW },
 		{ "dump-protocol", no_argument, NULL, OPT_PROTOCOL },
 		{ "dump-limits", no_argument, NULL, OPT_LIMITS },
 		{ "failpoint", required_argument, NULL, OPT_FAILPOINT },
@@ -161,6 +163,9 @@ parse(int argc, char **argv, struct options *o)
 		case OPT_READY:
 			o->ready_fd = (int)number("ready-fd", optarg, 1023);
 			break;
+		case OPT_SHOW:
+			o->show_config = true;
+			/* FALLTHROUGH */
 		case OPT_CHECK:
 			o->check_config = true;
 			break;
@@ -289,11 +294,14 @@ open_socket(struct monitor *m)
 	return 0;
 }
 
+/* A terminal that goes away is no wish to stop; SIGINT at one is. */
 static void
 on_signal(void *ctx, int sig)
 {
-	supervise_stop(ctx, sig == SIGTERM ? "SIGTERM" :
-	    sig == SIGINT ? "SIGINT" : "SIGHUP");
+	if (sig == SIGHUP)
+		log_info("SIGHUP: it goes on");
+	else
+		supervise_stop(ctx, sig == SIGTERM ? "SIGTERM" : "SIGINT");
 }
 
 static enum log_level
@@ -354,6 +362,8 @@ prepare(struct monitor *m, const struct options *o)
 	harness_table_init(&m->harnesses);
 	notify_status("reads the configuration");
 	r = conf_load(m);
+	if (r != 0 && o->check_config)
+		roster_load(m);		/* all that is wrong, at once */
 	if (r != 0)
 		return r;
 	log_init(NULL, level_of(m->conf.log_level));
@@ -370,7 +380,7 @@ prepare(struct monitor *m, const struct options *o)
 int
 main(int argc, char **argv)
 {
-	static const int stops[] = { SIGTERM, SIGINT, SIGHUP };
+	static const int watched[] = { SIGTERM, SIGINT, SIGHUP };
 	struct options o = { .owner = getuid(), .ready_fd = -1 };
 	struct monitor *m = &monitor;
 	int r;
@@ -394,11 +404,13 @@ main(int argc, char **argv)
 	m->loop = loop_new();
 	msg_table_digest(m->table_digest);
 	r = prepare(m, &o);
+	if (r == 0 && o.show_config)
+		conf_show(&m->conf, stdout);
 	if (r != 0 || o.check_config) {
 		cgroup_close(&m->cgroup);
 		return r;
 	}
-	r = loop_signals(m->loop, stops, nitems(stops), on_signal, m);
+	r = loop_signals(m->loop, watched, nitems(watched), on_signal, m);
 	if (r < 0)
 		fatal("watch signals: %s", strerror(-r));
 	/* Before anybody can connect, after nobody else can be serving. */

@@ -20,7 +20,24 @@
 #include "coven-monitor/token.h"
 #include "coven-monitor/uids.h"
 
+struct pair;
 struct session;
+
+/* Of the host's mount table, for spares (plan_host.c). */
+struct host_view {
+	int			 mounts;	/* mountinfo; 0: not yet */
+	uint8_t			 mounted[DIGEST_LEN];
+};
+
+/* When spares are made, and which (spare.c). */
+struct spares {
+	struct timer		 timer;
+	unsigned		 fails;		/* in a row */
+	bool			 serving;	/* not before apid does */
+	bool			 latest;	/* kind of the last launch */
+	bool			 used[2];	/* kinds that were launched */
+	uint8_t			 view[DIGEST_LEN];	/* made of this */
+};
 
 struct monitor {
 	struct loop		*loop;
@@ -31,7 +48,6 @@ struct monitor {
 	struct conf		 conf;
 	struct privacy		 privacy;
 	struct roster		 roster;
-	struct buf		 conf_seen;	/* files and their digests */
 	struct uids		 uids;
 	struct cgroup		 cgroup;	/* of every session's init */
 	struct harness_table	 harnesses;
@@ -50,6 +66,9 @@ struct monitor {
 	struct heads		 heads;		/* of the audit */
 	int			 audit_key;	/* sealed memfd */
 	struct ran		 ran;		/* ids that were started */
+	struct pair		*spares;	/* and pairs that are ending */
+	struct spares		 spare;
+	struct host_view	 view;
 	struct session		*sessions;	/* a list, newest first */
 	unsigned		 nlive;
 	int64_t			 starts_window_ns;	/* of starts_per_s */
@@ -92,12 +111,11 @@ void	supervise_check_stop(struct monitor *);
 /* apid has lost its channel to stored, and both live: a new one, soon. */
 void	supervise_join_again(struct monitor *);
 
-/* Hand two children the ends of one fresh channel.  0 or -errno. */
+/*
+ * Hand two children the ends of one fresh channel.  session is the id that
+ * it is about, or "".  0 or -errno.
+ */
 int	monitor_join(struct child *a, struct child *b, const char *session);
-
-/* Between these the real and effective ids are the payload's of s. */
-void	monitor_become_payload(struct monitor *, const struct session *);
-void	monitor_restore(struct monitor *);
 
 /* Handler tables, one a kind of child. */
 extern chan_handler *const on_apid_handlers[MSG__COUNT];

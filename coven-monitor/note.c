@@ -6,6 +6,7 @@
 
 #include "common/mem.h"
 #include "coven-monitor/monitor.h"
+#include "coven-monitor/pair.h"
 #include "coven-monitor/session.h"
 
 static void
@@ -73,7 +74,8 @@ void
 note_death(const struct child *c)
 {
 	struct monitor *m = c->monitor;
-	const char *id = c->session != NULL ? c->session->id : NULL;
+	const struct session *s = c->pair != NULL ? c->pair->session : NULL;
+	const char *id = s != NULL ? s->id : NULL;
 
 	if (c->expected || (c->code == CLD_EXITED && c->status == 0))
 		return;

@@ -10,6 +10,7 @@
 
 #include "common/mem.h"
 #include "coven-monitor/monitor.h"
+#include "coven-monitor/pair.h"
 #include "coven-monitor/session.h"
 
 /* The process of a pidfd, by proc(5)'s fdinfo; -1 when it is gone. */
@@ -81,6 +82,7 @@ lives_inside(struct monitor *m, int pidfd)
 {
 	pid_t pid = pid_of(pidfd);
 	struct session *s;
+	struct pair *p;
 	ino_t theirs;
 	int depth = pid > 0 ? pid_depth(pid) : 0;
 
@@ -92,7 +94,10 @@ lives_inside(struct monitor *m, int pidfd)
 	if (theirs == 0)
 		return WHO_INSIDE;
 	for (s = m->sessions; s != NULL; s = s->next)
-		if (s->init_pidns == theirs)
+		if (s->pair != NULL && s->pair->init_pidns == theirs)
+			return WHO_INSIDE;
+	for (p = m->spares; p != NULL; p = p->next)
+		if (p->init_pidns == theirs)
 			return WHO_INSIDE;
 	return WHO_OUTSIDE;
 }

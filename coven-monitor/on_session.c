@@ -1,17 +1,19 @@
 /* What a session's two processes may say to the monitor. */
-#include "coven-monitor/monitor.h"
+#include "coven-monitor/pair.h"
 #include "coven-monitor/session.h"
+#include "coven-monitor/spare.h"
 
 static int
 on_init_started(struct chan *ch, const union msg_any *msg, int *fd)
 {
 	struct child *c = ch->ctx;
+	struct session *s = c->pair->session;
 
 	(void)msg;
 	(void)fd;
-	if (c->session->state == SESSION_LAUNCHING)
-		session_started(c->session);
-	else if (c->session->state != SESSION_FAILED)
+	if (s != NULL && s->state == SESSION_LAUNCHING)
+		session_started(s);
+	else if (s == NULL || s->state != SESSION_FAILED)
 		return chan_blame(ch, "started without being told to");
 	return 0;
 }
@@ -19,15 +21,34 @@ on_init_started(struct chan *ch, const union msg_any *msg, int *fd)
 static int
 on_init_failed(struct chan *ch, const union msg_any *msg, int *fd)
 {
+	const struct msg_init_failed *m = &msg->init_failed;
 	struct child *c = ch->ctx;
+	struct session *s = c->pair->session;
 
 	(void)fd;
-	if (c->session->state == SESSION_SPAWNING ||
-	    c->session->state == SESSION_LAUNCHING)
-		session_fail(c->session, msg->init_failed.step, "%s",
-		    msg->init_failed.text);
-	else if (c->session->state != SESSION_FAILED)
+	if (s == NULL)
+		spare_failed(c->pair, m->step, m->text);
+	else if (s->state == SESSION_PREPARED)
+		session_lose_pair(s);
+	else if (s->state == SESSION_SPAWNING ||
+	    s->state == SESSION_LAUNCHING)
+		session_fail(s, m->step, "%s", m->text);
+	else if (s->state != SESSION_FAILED)
 		return chan_blame(ch, "a failure after its start");
+	return 0;
+}
+
+static int
+on_init_prepared(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+
+	(void)msg;
+	(void)fd;
+	if (c->pair->state == PAIR_BUILDING)
+		spare_built(c->pair);
+	else if (c->pair->state != PAIR_ENDING)
+		return chan_blame(ch, "built what it was not asked for");
 	return 0;
 }
 
@@ -35,6 +56,7 @@ chan_handler *const on_init_handlers[MSG__COUNT] = {
 	[MSG_HELLO] = child_on_hello,
 	[MSG_INIT_STARTED] = on_init_started,
 	[MSG_INIT_FAILED] = on_init_failed,
+	[MSG_INIT_PREPARED] = on_init_prepared,
 };
 
 chan_handler *const on_runner_handlers[MSG__COUNT] = {

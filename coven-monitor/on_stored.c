@@ -3,9 +3,11 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/limits.h"
 #include "common/mem.h"
 #include "coven-monitor/audit_key.h"
 #include "coven-monitor/monitor.h"
+#include "coven-monitor/pair.h"
 #include "coven-monitor/session.h"
 
 #define GRACE_MAX_MS	60000	/* session.kill_grace_ms ends there too */
@@ -38,6 +40,20 @@ is_uuid(const char *id)
 	return id[i] == '\0';
 }
 
+/* For the log: what a client sent, which why may repeat, stays out of it. */
+static const char *const refusals[] = {
+	[RUN_OK] = "",
+	[RUN_BAD_ROOT] = "its root does not resolve",
+	[RUN_ROOT_REFUSED] = "the rules refuse its root",
+	[RUN_CWD_OUTSIDE] = "its cwd lies outside its root",
+	[RUN_BAD_CWD] = "its cwd does not resolve",
+	[RUN_BAD_SPEC] = "its spec is not what its digest says",
+	[RUN_NO_HARNESS] = "its harness is not there",
+	[RUN_LIMIT] = "there are too many, or they come too fast",
+	[RUN_STOPPING] = "the suite stops",
+	[RUN_ERROR] = "an error",
+};
+
 static int
 on_run_prepare(struct chan *ch, const union msg_any *msg, int *fd)
 {
@@ -57,8 +73,11 @@ on_run_prepare(struct chan *ch, const union msg_any *msg, int *fd)
 	if (s != NULL)
 		reply.root = s->root.path;
 	else if (log_allowed(&c->monitor->limit, "children"))
-		log_info("session refused: %s", why);
+		log_info("session refused: %s", refusals[reply.code]);
 	child_tell(c, MSG_RUN_PREPARED, &reply);
+	/* While the row is committed. */
+	if (s != NULL)
+		session_ahead(s);
 	return 0;
 }
 
@@ -111,8 +130,35 @@ on_run_signal(struct chan *ch, const union msg_any *msg, int *fd)
 		return chan_blame(ch, "signal %u is not on the list",
 		    sig.signo);
 	if (s != NULL && s->state == SESSION_RUNNING &&
-	    s->init.control.state == CS_SERVING)
-		child_tell(&s->init, MSG_INIT_SIGNAL, &sig);
+	    s->pair->init.control.state == CS_SERVING)
+		child_tell(&s->pair->init, MSG_INIT_SIGNAL, &sig);
+	return 0;
+}
+
+/* Asked again at once it is told the same: looking takes milliseconds. */
+static int
+on_run_stat(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+	struct session *s = session_find(c->monitor, msg->run_stat.id);
+	struct msg_run_stat_reply reply = { .id = msg->run_stat.id };
+	int64_t now = loop_now_ns();
+
+	(void)fd;
+	if (s != NULL && (s->usage_at_ns == 0 || now - s->usage_at_ns >
+	    LIMIT_USAGE_FRESH_MS * INT64_C(1000000))) {
+		s->measured = usage_read(s, &s->usage);
+		s->usage_at_ns = now;
+	}
+	if (s != NULL && s->measured) {
+		reply.found = 1;
+		reply.cpu_us = s->usage.cpu_us;
+		reply.memory = s->usage.memory;
+		reply.processes = s->usage.processes;
+		reply.capped = s->usage.capped;
+		reply.shared = s->usage.shared;
+	}
+	child_tell(c, MSG_RUN_STAT_REPLY, &reply);
 	return 0;
 }
 
@@ -201,6 +247,7 @@ chan_handler *const on_stored_handlers[MSG__COUNT] = {
 	[MSG_RUN_START] = on_run_start,
 	[MSG_RUN_KILL] = on_run_kill,
 	[MSG_RUN_SIGNAL] = on_run_signal,
+	[MSG_RUN_STAT] = on_run_stat,
 	[MSG_RUN_SETTLED] = on_run_settled,
 	[MSG_PEER_END] = on_peer_end,
 	[MSG_AUDIT_PUBLIC] = on_audit_public,

@@ -4,7 +4,16 @@
 #ifndef COVEN_MONITOR_PLAN_H
 #define COVEN_MONITOR_PLAN_H
 
+#include "coven-monitor/pair.h"
 #include "coven-monitor/session.h"
+
+/*
+ * Everything the init and the runner of s are told: what to build around the
+ * payload, and once the session is on record, to execute it.  0, or -errno
+ * with *step naming what failed.
+ */
+int	plan_build(struct session *, const char **step);
+int	plan_go(struct session *, const char **step);
 
 struct plan_row {
 	enum mount_op	 op;
@@ -15,7 +24,14 @@ struct plan_row {
 };
 
 /* One row.  0 or -errno. */
-int	plan_row(struct session *, const struct plan_row *);
+int	plan_row(struct pair *, const struct plan_row *);
+/* plan_host.c: the rows of every sandbox, whatever it runs. */
+int	plan_host(struct pair *);
+/*
+ * What those rows show of the host, as a digest: other files at their paths,
+ * or other mounts, make another.  0 or -errno.
+ */
+int	plan_host_view(struct monitor *, uint8_t out[DIGEST_LEN]);
 /*
  * A folder or file of the owner's at target: opened and compared, or for a
  * payload that is not the owner an id-mapped mount.  Absent is -ENOENT unless
@@ -24,7 +40,7 @@ int	plan_row(struct session *, const struct plan_row *);
 int	plan_tree(struct session *, const char *source, const char *target,
 	    uint32_t flags);
 /* The owner's home folder, at whose path the sandbox has a private one. */
-const char *plan_home(const struct session *);
+const char *plan_home(const struct pair *);
 
 /* plan_state.c: the harness's state in that home. */
 int	plan_state(struct session *);

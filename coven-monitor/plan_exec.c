@@ -120,11 +120,12 @@ env_path(struct buf *env, const struct session *s)
 static void
 build_env(struct buf *env, const struct session *s)
 {
-	const char *name = s->slot >= 0 ? "coven" : s->monitor->owner.name;
+	const char *name = s->pair->slot >= 0 ? "coven" :
+	    s->monitor->owner.name;
 
 	env_asked(env, s);
 	env_path(env, s);
-	env_set(env, "HOME", plan_home(s));
+	env_set(env, "HOME", plan_home(s->pair));
 	env_set(env, "USER", name);
 	env_set(env, "LOGNAME", name);
 	env_set(env, "SHELL", "/bin/sh");
@@ -150,10 +151,9 @@ plan_exec(struct session *s)
 {
 	const struct harness_entry *e = s->harness;
 	bool exec = strcmp(e->row.id, HARNESS_EXEC) == 0;
-	struct msg_exec_plan plan = { .uid = s->uid_in, .gid = s->gid_in,
-	    .hostname = "coven" };
-	struct msg_init_go go = { .transport = s->run.transport,
-	    .network = e->network, .rows = s->run.rows, .cols = s->run.cols };
+	struct msg_exec_plan plan = { .uid = s->pair->uid_in,
+	    .gid = s->pair->gid_in };
+	struct msg_init_go go = { 0 };
 	autobuf struct buf argv = { 0 }, env = { 0 }, out = { 0 };
 	autoclose int fd = -1;
 	int r;
@@ -179,5 +179,5 @@ plan_exec(struct session *s)
 	fd = memfd_make("exec-plan", buf_head(&out), buf_left(&out));
 	if (fd < 0)
 		return fd;
-	return chan_send(&s->init.control, MSG_INIT_GO, &go, fd);
+	return chan_send(&s->pair->init.control, MSG_INIT_GO, &go, fd);
 }

@@ -138,7 +138,7 @@ put_read_only(struct state *st, const struct harness_state *row)
 	absent.len = strlen(absent.data);
 	r = in_private(st->host, row->path) ?
 	    point(st, row->path, folder) : 0;
-	return r < 0 ? r : plan_row(st->session, &absent);
+	return r < 0 ? r : plan_row(st->session->pair, &absent);
 }
 
 /* --- copies --- */
@@ -214,7 +214,8 @@ put_copy(struct state *st, const struct harness_state *row)
 	fd = memfd_make("copy", buf_head(&b), buf_left(&b));
 	if (fd < 0)
 		return fd;
-	return chan_send(&st->session->init.control, MSG_INIT_MOUNT, &m, fd);
+	return chan_send(&st->session->pair->init.control, MSG_INIT_MOUNT, &m,
+	    fd);
 }
 
 /* --- logins --- */
@@ -330,7 +331,7 @@ open_state(struct session *s, struct state *st)
 	const struct owner *o = &s->monitor->owner;
 	int state;
 
-	*st = (struct state){ .session = s, .home = plan_home(s),
+	*st = (struct state){ .session = s, .home = plan_home(s->pair),
 	    .host = harness_host(s->harness->row.id), .base = -1 };
 	if (st->host == NULL)
 		return 1;
@@ -347,12 +348,12 @@ int
 plan_state_point(struct session *s, const char *path)
 {
 	const struct owner *o = &s->monitor->owner;
-	size_t n = strlen(plan_home(s));
+	size_t n = strlen(plan_home(s->pair));
 	struct stat sb;
 	struct state st;
 	int r = 0;
 
-	if (!path_within(path, plan_home(s)) || path[n] != '/')
+	if (!path_within(path, plan_home(s->pair)) || path[n] != '/')
 		return 0;
 	owner_enter(o);
 	r = stat(path, &sb) == -1 ? 1 : 0;

@@ -93,8 +93,7 @@ privacy_take(struct monitor *m, const char *name,
 	mem_close(&p->patterns);
 	p->patterns = mem_steal_fd(fd);
 	p->log_retention_days = env_days("COVEN_LOG_RETENTION_DAYS",
-	    in->log_retention_days != 0 ? in->log_retention_days :
-	    PRIVACY_LOG_DAYS);
+	    in->log_retention_days);
 	(void)env_days("COVEN_RAW_ARTIFACT_RETENTION_DAYS", 0);
 	if (in->persist_raw_artifacts)
 		say_no_raw(name);
@@ -107,7 +106,8 @@ void
 privacy_tell(const struct monitor *m, struct child *c)
 {
 	struct msg_redactor msg = {
-		.log_retention_days = m->privacy.log_retention_days,
+		.log_retention_days = m->privacy.log_retention_days != 0 ?
+		    m->privacy.log_retention_days : m->conf.log_days,
 	};
 
 	(void)chan_send(&c->control, MSG_REDACTOR, &msg, m->privacy.patterns);

@@ -12,11 +12,9 @@
 struct child;
 struct monitor;
 
-#define PRIVACY_LOG_DAYS	30	/* where nobody says */
-
 struct privacy {
 	int		 patterns;	/* a sealed memfd; -1: none yet */
-	uint32_t	 log_retention_days;
+	uint32_t	 log_retention_days;	/* 0: as coven.toml says */
 };
 
 /*

@@ -58,7 +58,7 @@ on_conf_row(struct chan *ch, const union msg_any *msg, int *fd)
 		return chan_blame(ch, "a key from another kind of file");
 	if (conf_apply(&r->child.monitor->conf, &msg->conf_row, r->source,
 	    why) != 0)
-		problem(r, "%s:%u: %s %s", r->name, msg->conf_row.line,
+		problem(r, "%s:%u: %s: %s", r->name, msg->conf_row.line,
 		    msg->conf_row.key, why);
 	return 0;
 }

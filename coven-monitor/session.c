@@ -1,8 +1,5 @@
 #include <sys/stat.h>
 
-#include <linux/sched.h>
-#include <sched.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,11 +13,9 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "coven-monitor/plan.h"
 #include "coven-monitor/session.h"
-
-#define NAMESPACES	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWIPC | \
-			CLONE_NEWUTS | CLONE_NEWCGROUP)
-
+#include "coven-monitor/spare.h"
 
 /* from -> mask of the states that may follow */
 static const unsigned edges[SESSION_STATES] = {
@@ -70,7 +65,8 @@ session_free(struct session *s)
 	*at = s->next;
 	m->nlive--;
 	timer_stop(m->loop, &s->kill);
-	uids_give(&m->uids, s->slot);
+	if (s->pair != NULL)
+		pair_end(s->pair);	/* a spare may have been taken */
 	root_close(&s->root);
 	mem_close(&s->spec);
 	buf_fini(&s->spec_bytes);
@@ -140,12 +136,23 @@ find_program(struct session *s, char *why, size_t len)
 	return RUN_NO_HARNESS;
 }
 
+static int
+find_pair(struct session *s)
+{
+	int r = pair_new(s->monitor, s->harness->network, &s->pair);
+
+	if (r == 0)
+		s->pair->session = s;
+	else
+		spares_discard(s->monitor, "their ids are needed");
+	return r;
+}
+
 static enum run_code
 judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
 {
 	struct monitor *m = s->monitor;
 	enum run_code code;
-	int r;
 
 	if (m->stopping) {
 		(void)snprintf(why, len, "the daemon is stopping");
@@ -172,15 +179,10 @@ judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
 	owner_leave(&m->owner);
 	if (code != RUN_OK)
 		return code;
-	r = uids_take(&m->uids, &m->owner, &s->uid, &s->slot);
-	if (r < 0) {
+	if (find_pair(s) < 0) {
 		(void)snprintf(why, len, "no payload id is free");
 		return RUN_LIMIT;
 	}
-	s->gid = s->slot >= 0 ? s->uid : m->owner.gid;
-	/* Never the overflow ids inside: those mean "not mapped". */
-	s->uid_in = s->slot >= 0 || s->uid == 65534 ? 1000 : s->uid;
-	s->gid_in = s->slot >= 0 || s->gid == 65534 ? 1000 : s->gid;
 	return RUN_OK;
 }
 
@@ -192,8 +194,7 @@ session_prepare(struct monitor *m, const char *id, int *fd,
 	enum run_code code;
 
 	s->monitor = m;
-	s->slot = s->spec = -1;
-	s->root.fd = s->init.pidfd.fd = s->runner.pidfd.fd = -1;
+	s->spec = s->root.fd = -1;
 	(void)snprintf(s->id, sizeof(s->id), "%s", id);
 	s->next = m->sessions;
 	m->sessions = s;
@@ -217,16 +218,52 @@ session_drop(struct session *s)
 
 /* --- start --- */
 
+/*
+ * Nothing of this starts anything, so a failure costs the spare and no more:
+ * the launch tries it all again with a pair of its own, and says why not.
+ */
 void
-monitor_become_payload(struct monitor *m, const struct session *s)
+session_ahead(struct session *s)
 {
-	owner_become(&m->owner, s->uid, s->gid);
+	struct pair *p = spare_take(s->monitor, s->harness->network);
+	const char *step;
+
+	if (p == NULL)
+		return;
+	pair_end(s->pair);
+	s->pair = p;
+	p->session = s;
+	s->spare = true;
+	if (plan_build(s, &step) < 0)
+		session_lose_pair(s);
 }
 
 void
-monitor_restore(struct monitor *m)
+session_lose_pair(struct session *s)
 {
-	owner_restore(&m->owner);
+	pair_end(s->pair);
+	s->spare = false;
+	if (find_pair(s) < 0)
+		log_warn("session %s: no payload id is free", s->id);
+}
+
+static void
+go(struct session *s)
+{
+	const char *step;
+	int r = 0;
+
+	FAILPOINT("monitor.before-go");
+	if (!s->spare)
+		r = plan_build(s, &step);
+	if (r == 0)
+		r = plan_go(s, &step);
+	if (r == 0)
+		enter(s, SESSION_LAUNCHING);
+	else
+		session_fail(s, step, "%s%s", strerror(-r), r == -EINVAL ?
+		    ": the file system cannot be id-mapped, which a project "
+		    "of root's needs" : "");
 }
 
 static void
@@ -234,13 +271,13 @@ on_grace_over(struct timer *t)
 {
 	struct session *s = t->ctx;
 
-	if (child_alive(&s->init)) {
-		s->init.expected = true;
-		child_kill(&s->init);
+	if (child_alive(&s->pair->init)) {
+		s->pair->init.expected = true;
+		child_kill(&s->pair->init);
 		return;
 	}
 	log_warn("session %s: its runner does not end: killed", s->id);
-	child_kill(&s->runner);
+	child_kill(&s->pair->runner);
 }
 
 /* The init is deaf while it builds; one that never ends is given up. */
@@ -253,17 +290,11 @@ on_launch_deadline(struct timer *t)
 	    LIMIT_LAUNCH_MS / 1000);
 }
 
-static void
-launch_when_ready(struct child *c)
+void
+session_pair_ready(struct session *s)
 {
-	struct session *s = c->session;
-
-	if (s->state != SESSION_SPAWNING || !s->init.ready ||
-	    !s->runner.ready)
-		return;
-	FAILPOINT("monitor.before-go");
-	if (plan_send(s) == 0)
-		enter(s, SESSION_LAUNCHING);
+	if (s->state == SESSION_SPAWNING)
+		go(s);
 }
 
 static void
@@ -279,18 +310,11 @@ tell_gone(const struct session *s)
 		tell_stored(s->monitor, MSG_RUN_GONE, &gone);
 }
 
-static void
-on_runner_ready(struct child *c)
-{
-	privacy_tell(c->monitor, c);
-	launch_when_ready(c);
-}
-
 /* Both must be dead before anyone is told that nothing is left. */
 static void
 check_gone(struct session *s)
 {
-	if (child_alive(&s->init) || child_alive(&s->runner))
+	if (s->pair != NULL && !pair_dead(s->pair))
 		return;
 	enter(s, SESSION_GONE);
 	timer_stop(s->monitor->loop, &s->kill);
@@ -317,13 +341,17 @@ hurry_runner(struct session *s)
 	timer_start(s->monitor->loop, &s->kill, LIMIT_KILL_RUNNER_MS);
 }
 
-static void
-on_init_exit(struct child *c)
+void
+session_init_ended(struct session *s)
 {
-	struct session *s = c->session;
+	const struct child *c = &s->pair->init;
 
+	if (s->state == SESSION_PREPARED) {
+		session_lose_pair(s);
+		return;
+	}
 	timer_stop(s->monitor->loop, &s->kill);
-	if (s->killing && child_alive(&s->runner))
+	if (s->killing && child_alive(&s->pair->runner))
 		hurry_runner(s);
 	if (s->state == SESSION_RUNNING) {
 		enter(s, SESSION_ENDING);
@@ -338,11 +366,15 @@ on_init_exit(struct child *c)
 	check_gone(s);
 }
 
-static void
-on_runner_exit(struct child *c)
+void
+session_runner_ended(struct session *s)
 {
-	struct session *s = c->session;
+	const struct child *c = &s->pair->runner;
 
+	if (s->state == SESSION_PREPARED) {
+		session_lose_pair(s);
+		return;
+	}
 	if (s->state == SESSION_RUNNING || s->state == SESSION_ENDING) {
 		if (c->code != CLD_EXITED || c->status != 0)
 			(void)snprintf(s->cause, sizeof(s->cause),
@@ -358,60 +390,17 @@ on_runner_exit(struct child *c)
 		check_gone(s);
 }
 
-static const struct child_ops init_ops = {
-	.handlers = on_init_handlers,
-	.on_ready = launch_when_ready,
-	.on_exit = on_init_exit,
-};
-
-static const struct child_ops runner_ops = {
-	.handlers = on_runner_handlers,
-	.on_ready = on_runner_ready,
-	.on_exit = on_runner_exit,
-};
-
-static int
-spawn_init(struct session *s)
+static bool
+refused_namespaces(const char *step, int r)
 {
-	struct monitor *m = s->monitor;
-	char ids[4][16];
-	struct child_start st = {
-		.arg = { ids[0], ids[1], ids[2], ids[3] },
-		.extra = -1,
-		.namespaces = NAMESPACES |
-		    (s->harness->network ? 0 : CLONE_NEWNET),
-		.uid = SPAWN_KEEP_ID,
-	};
-	int r;
-
-	(void)snprintf(ids[0], sizeof(ids[0]), "%u", s->uid_in);
-	(void)snprintf(ids[1], sizeof(ids[1]), "%u", s->uid);
-	(void)snprintf(ids[2], sizeof(ids[2]), "%u", s->gid_in);
-	(void)snprintf(ids[3], sizeof(ids[3]), "%u", s->gid);
-	s->init.session = s;
-	monitor_become_payload(m, s);
-	r = child_spawn(&s->init, m, ROLE_INIT, &init_ops, &st);
-	monitor_restore(m);
-	return r;
-}
-
-static int
-spawn_runner(struct session *s)
-{
-	struct monitor *m = s->monitor;
-	struct child_start st = { .extra = -1, .uid = SPAWN_KEEP_ID };
-
-	if (m->owner.root) {
-		st.uid = s->uid;
-		st.gid = s->gid;
-	}
-	s->runner.session = s;
-	return child_spawn(&s->runner, m, ROLE_RUNNER, &runner_ops, &st);
+	return strcmp(step, "namespaces") == 0 &&
+	    (r == -EPERM || r == -ENOSPC || r == -EACCES);
 }
 
 void
 session_start(struct session *s)
 {
+	const char *step = "identity";
 	int r;
 
 	if (s->monitor->stopping) {
@@ -422,16 +411,17 @@ session_start(struct session *s)
 	enter(s, SESSION_SPAWNING);
 	s->kill = (struct timer){ .cb = on_launch_deadline, .ctx = s };
 	timer_start(s->monitor->loop, &s->kill, LIMIT_LAUNCH_MS);
-	r = spawn_init(s);
-	if (r < 0)
-		session_fail(s, "namespaces", "%s%s", strerror(-r),
-		    r == -EPERM || r == -ENOSPC || r == -EACCES ?
-		    ": user namespaces are refused here: see covenctl doctor" :
-		    "");
-	else if ((r = spawn_runner(s)) < 0)
-		session_fail(s, "runner", "%s", strerror(-r));
-	if (r < 0)
-		check_gone(s);
+	if (s->spare) {
+		go(s);
+		return;
+	}
+	r = s->pair == NULL ? -EUSERS : pair_spawn(s->pair, s->id, &step);
+	if (r == 0)
+		return;
+	session_fail(s, step, "%s%s", strerror(-r), refused_namespaces(step,
+	    r) ? ": user namespaces are refused here: see covenctl doctor" :
+	    "");
+	check_gone(s);
 }
 
 void
@@ -448,6 +438,7 @@ session_started(struct session *s)
 	s->run = (struct msg_run_spec){ 0 };
 	FAILPOINT("monitor.before-started");
 	tell_stored(s->monitor, MSG_RUN_STARTED, &started);
+	spares_refill(s->monitor, s->harness->network);
 }
 
 void
@@ -464,9 +455,9 @@ session_fail(struct session *s, const char *step, const char *fmt, ...)
 	if (log_allowed(&s->monitor->limit, "children"))
 		log_warn("session %s: not started: %s: %s", s->id, s->step,
 		    s->cause);
-	s->init.expected = s->runner.expected = true;
-	child_kill(&s->init);
-	child_kill(&s->runner);
+	if (s->pair != NULL)
+		pair_kill(s->pair);
+	spares_refill(s->monitor, s->harness->network);
 }
 
 /* --- end --- */
@@ -490,23 +481,26 @@ session_kill(struct session *s, unsigned grace_ms)
 {
 	struct msg_init_signal sig = { .signo = SIGTERM, .everyone = 1 };
 
+	struct pair *p = s->pair;
+
 	s->killing = true;
-	s->init.expected = true;
-	if (s->state == SESSION_PREPARED || s->state == SESSION_GONE)
+	if (s->state == SESSION_PREPARED || s->state == SESSION_GONE ||
+	    p == NULL)
 		return;
-	if (!child_alive(&s->init)) {
-		if (child_alive(&s->runner) && !timer_running(&s->kill))
+	p->init.expected = true;
+	if (!child_alive(&p->init)) {
+		if (child_alive(&p->runner) && !timer_running(&s->kill))
 			hurry_runner(s);
 		return;
 	}
 	if (s->state != SESSION_RUNNING || grace_ms == 0 ||
-	    s->init.control.state != CS_SERVING) {
-		child_kill(&s->init);
+	    p->init.control.state != CS_SERVING) {
+		child_kill(&p->init);
 		return;
 	}
-	child_tell(&s->init, MSG_INIT_SIGNAL, &sig);
+	child_tell(&p->init, MSG_INIT_SIGNAL, &sig);
 	sig.signo = SIGHUP;
-	child_tell(&s->init, MSG_INIT_SIGNAL, &sig);
+	child_tell(&p->init, MSG_INIT_SIGNAL, &sig);
 	start_grace(s, grace_ms);
 }
 
@@ -533,9 +527,9 @@ session_rejoin_all(struct monitor *m)
 			session_free(s);
 		} else if (s->state == SESSION_RUNNING ||
 		    s->state == SESSION_ENDING) {
-			if (child_alive(&s->runner))
-				(void)monitor_join(&m->stored, &s->runner,
-				    s->id);
+			if (child_alive(&s->pair->runner))
+				(void)monitor_join(&m->stored,
+				    &s->pair->runner, s->id);
 		} else if (s->state != SESSION_FAILED) {
 			session_fail(s, "stored", "it restarted meanwhile");
 		}

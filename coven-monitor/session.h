@@ -7,7 +7,9 @@
 #define COVEN_MONITOR_SESSION_H
 
 #include "coven-monitor/monitor.h"
+#include "coven-monitor/pair.h"
 #include "coven-monitor/root.h"
+#include "coven-monitor/usage.h"
 
 enum session_state {
 	SESSION_PREPARED,	/* judged, descriptors held, nothing runs */
@@ -30,15 +32,13 @@ struct session {
 	struct buf		 spec_bytes;
 	struct msg_run_spec	 run;		/* points into spec_bytes */
 	struct harness_entry	*harness;
-	uid_t			 uid;		/* the payload's, on the host */
-	gid_t			 gid;
-	uid_t			 uid_in;	/* as it sees itself */
-	gid_t			 gid_in;
-	int			 slot;
-	ino_t			 init_pidns;	/* once it is verified */
-	struct child		 init, runner;
+	struct pair		*pair;
+	bool			 spare;		/* the pair was made ahead */
 	bool			 killing;
 	struct timer		 kill;		/* TERM becomes KILL */
+	struct usage		 usage;		/* as it was read at: */
+	int64_t			 usage_at_ns;
+	bool			 measured;
 	char			 step[64];	/* of a failed start */
 	char			 cause[256];
 };
@@ -52,6 +52,8 @@ struct session	*session_find(struct monitor *, const char *id);
 enum run_code	 session_prepare(struct monitor *, const char *id, int *fd,
 		    struct msg_bin digest, struct session **out, char *why,
 		    size_t len);
+/* It may be committed any moment: have a spare at hand. */
+void		 session_ahead(struct session *);
 void		 session_start(struct session *);
 /* TERM to everyone, KILL after the grace.  Idempotent. */
 void		 session_kill(struct session *, unsigned grace_ms);
@@ -60,17 +62,17 @@ void		 session_fail(struct session *, const char *step,
 		    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void		 session_started(struct session *);
 void		 session_settled(struct session *);
+/* What its two processes do. */
+void		 session_pair_ready(struct session *);
+void		 session_init_ended(struct session *);
+void		 session_runner_ended(struct session *);
+/* A spare is gone that had been told nothing: another pair will do. */
+void		 session_lose_pair(struct session *);
 /* Forget a session that never started (its stored died, or refused). */
 void		 session_drop(struct session *);
 /* A new stored: hand over the live sessions' channels. */
 void		 session_rejoin_all(struct monitor *);
 /* It has recovered: tell it of those that went while it could not hear. */
 void		 session_tell_gone(struct monitor *);
-
-/*
- * plan.c: everything the init and the runner of s are told.  0, or -errno
- * after session_fail named the step.
- */
-int		 plan_send(struct session *);
 
 #endif

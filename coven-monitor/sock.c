@@ -138,23 +138,31 @@ sock_open(struct sock *s, const struct home *h)
 	return 0;
 }
 
+/* What daemon.json says as long as this monitor serves. */
+static void
+announcement(const struct sock *s, struct buf *b)
+{
+	struct jw j;
+
+	jw_init(&j, b);
+	(void)buf_adds(b, "{\n  \"pid\": ");
+	jw_i64(&j, getpid());
+	j.comma = false;
+	(void)buf_adds(b, ",\n  \"startedAt\": ");
+	jw_str(&j, s->started_at);
+	j.comma = false;
+	(void)buf_adds(b, ",\n  \"socket\": ");
+	jw_str(&j, s->path);
+	(void)buf_adds(b, "\n}\n");
+}
+
 int
 sock_announce(const struct sock *s, const struct home *h)
 {
 	autobuf struct buf b = { 0 };
 	autoclose int fd = -1;
-	struct jw j;
 
-	jw_init(&j, &b);
-	(void)buf_adds(&b, "{\n  \"pid\": ");
-	jw_i64(&j, getpid());
-	j.comma = false;
-	(void)buf_adds(&b, ",\n  \"startedAt\": ");
-	jw_str(&j, s->started_at);
-	j.comma = false;
-	(void)buf_adds(&b, ",\n  \"socket\": ");
-	jw_str(&j, s->path);
-	(void)buf_adds(&b, "\n}\n");
+	announcement(s, &b);
 	(void)unlinkat(h->fd, JSON ".new", 0);
 	fd = openat(h->fd, JSON ".new", O_WRONLY | O_CREAT | O_EXCL |
 	    O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -186,6 +194,21 @@ sock_restore(const struct sock *s, const struct home *h)
 	return 0;
 }
 
+/* Does it still say what was announced?  Another daemon's stays. */
+static bool
+is_announced(const struct sock *s, const struct home *h)
+{
+	autobuf struct buf b = { 0 };
+	autoclose int fd = openat(h->fd, JSON, O_RDONLY | O_NOFOLLOW |
+	    O_NONBLOCK | O_CLOEXEC);
+	char got[8192];
+	ssize_t n = fd == -1 ? -1 : read(fd, got, sizeof(got));
+
+	announcement(s, &b);
+	return n == (ssize_t)buf_left(&b) &&
+	    memcmp(got, buf_head(&b), (size_t)n) == 0;
+}
+
 void
 sock_remove(struct sock *s, const struct home *h)
 {
@@ -193,7 +216,8 @@ sock_remove(struct sock *s, const struct home *h)
 		return;
 	if (sock_look(s, h) == SOCK_OURS)
 		(void)unlinkat(h->fd, NAME, 0);
-	(void)unlinkat(h->fd, JSON, 0);
+	if (is_announced(s, h))
+		(void)unlinkat(h->fd, JSON, 0);
 	(void)unlinkat(s->spare, NAME, 0);
 	(void)unlinkat(h->fd, SPARE, AT_REMOVEDIR);
 	mem_close(&s->spare);

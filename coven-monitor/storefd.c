@@ -34,7 +34,7 @@ open_folder(const struct monitor *m)
 int
 storefd_open(struct monitor *m, uid_t *uid, gid_t *gid)
 {
-	autoclose int fd = -1;
+	autoclose int fd = -1, mapping = -1;
 	int mnt;
 
 	owner_enter(&m->owner);
@@ -42,7 +42,8 @@ storefd_open(struct monitor *m, uid_t *uid, gid_t *gid)
 	owner_leave(&m->owner);
 	if (fd < 0 || !m->owner.root)
 		return fd < 0 ? fd : mem_steal_fd(&fd);
-	mnt = idmap_mount(fd, m->owner.uid, m->owner.gid, *uid, *gid);
+	mapping = idmap_open(m->owner.uid, m->owner.gid, *uid, *gid);
+	mnt = mapping < 0 ? mapping : idmap_mount(fd, mapping);
 	if (mnt >= 0)
 		return mnt;
 	log_warn("open %s/%s: cannot be id-mapped (%s): stored runs as the "

@@ -17,6 +17,7 @@
 #include "coven-monitor/monitor.h"
 #include "coven-monitor/notify.h"
 #include "coven-monitor/session.h"
+#include "coven-monitor/spare.h"
 #include "coven-monitor/storefd.h"
 #include "coven-monitor/watch.h"
 #include "sandbox/profile.h"
@@ -31,7 +32,7 @@ int
 monitor_join(struct child *a, struct child *b, const char *session)
 {
 	struct msg_peer to_a = { .role = b->role, .session = session };
-	struct msg_peer to_b = { .role = a->role, .session = "" };
+	struct msg_peer to_b = { .role = a->role, .session = session };
 	int pair[2], r;
 
 	r = chan_pair(pair);
@@ -73,7 +74,8 @@ on_stored_ready(struct child *c)
 {
 	struct monitor *m = c->monitor;
 	struct msg_audit_key key = { .every = m->conf.audit_head_every };
-	struct msg_serve serve = { .live = m->nlive };
+	struct msg_serve serve = { .live = m->nlive,
+	    .pair_max_days = m->conf.pair_max_days };
 
 	m->recovered = false;
 	privacy_tell(m, c);
@@ -130,11 +132,11 @@ void
 supervise_recovered(struct monitor *m)
 {
 	m->recovered = true;
+	notes_flush(m);
 	if (!m->notes.started)
 		note(m, AUDIT_START, NULL, "%s, pid %d, for uid %u",
 		    PACKAGE_STRING, (int)getpid(), (unsigned)m->owner.uid);
 	m->notes.started = true;
-	notes_flush(m);
 	if (m->stopping)
 		return;
 	session_tell_gone(m);
@@ -237,6 +239,7 @@ on_apid_ready(struct child *c)
 		log_error("start apid: %s", strerror(-r));
 	else
 		now_serving(m);
+	spares_start(m);
 }
 
 static void
@@ -293,12 +296,15 @@ on_stop_deadline(struct timer *t)
 {
 	struct monitor *m = t->ctx;
 	struct session *s;
+	struct pair *p;
 
 	log_warn("stop: not everything ended in time: killing it");
 	for (s = m->sessions; s != NULL; s = s->next) {
-		child_kill(&s->init);
-		child_kill(&s->runner);
+		if (s->pair != NULL)
+			pair_kill(s->pair);
 	}
+	for (p = m->spares; p != NULL; p = p->next)
+		pair_kill(p);
 	child_kill(&m->apid);
 	child_kill(&m->stored);
 	loop_quit(m->loop, 0);
@@ -333,7 +339,7 @@ supervise_check_stop(struct monitor *m)
 	if (child_alive(&m->apid))
 		return;
 	end_child(&m->stored);
-	if (child_alive(&m->stored))
+	if (child_alive(&m->stored) || m->spares != NULL)
 		return;
 	loop_quit(m->loop, 0);
 }
@@ -353,6 +359,7 @@ supervise_stop(struct monitor *m, const char *why)
 	timer_stop(m->loop, &m->stored_again);
 	timer_stop(m->loop, &m->apid_again);
 	timer_stop(m->loop, &m->join_again);
+	spares_stop(m);
 	m->stop_deadline = (struct timer){ .cb = on_stop_deadline, .ctx = m };
 	timer_start(m->loop, &m->stop_deadline, LIMIT_STOP_ALL_MS);
 	/* One that is only prepared: stored's word about it is under way. */

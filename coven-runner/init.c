@@ -15,38 +15,61 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "coven-runner/init.h"
+#include "sandbox/role.h"
 
 #define FLUSH_TURNS	50
 #define FLUSH_MS	100
 
+#define TREE	1u		/* by a spare in the tree's namespace, ahead */
+#define SELF	2u		/* by a spare in its own, ahead */
+#define LAUNCH	4u
+
 /*
  * From a fresh set of namespaces to the payload.  Sources come first, while
  * the host's tree is there; nothing is mounted after lock; what drop gives up
- * is what every step before it needs.
+ * is what every step before it needs.  A spare does a part of this before it
+ * has a session; what a launch adds, it adds at the launch.
  */
 static const struct {
 	const char	*name;
 	int		(*run)(struct init *);
+	unsigned	 when;
 } steps[] = {
-	{ "plan", init_check },
-	{ "namespace", init_namespace },
-	{ "sources", init_sources },
-	{ "root", init_root },
-	{ "dev", init_dev },
-	{ "proc", init_proc },
-	{ "mounts", init_mounts },
-	{ "mask", init_mask },
-	{ "seal", init_seal },
-	{ "loopback", init_loopback },
-	{ "hostname", init_hostname },
-	{ "pivot", init_pivot },
-	{ "lock", init_lock },
-	{ "cwd", init_cwd },
-	{ "terminal", init_terminal },
-	{ "drop", init_drop },
-	{ "filter", init_filter },
-	{ "start", init_start },
+	{ "namespace", init_namespace, TREE | LAUNCH },
+	{ "sources", init_sources, TREE | LAUNCH },
+	{ "root", init_root, TREE },
+	{ "dev", init_dev, TREE },
+	{ "proc", init_proc, TREE },
+	{ "pivot", init_pivot, TREE },
+	{ "enter", init_enter, LAUNCH },
+	{ "mounts", init_mounts, TREE | LAUNCH },
+	{ "mask", init_mask, TREE | LAUNCH },
+	{ "keep", init_keep, TREE },
+	{ "loopback", init_loopback, SELF },
+	{ "compile", init_compile, SELF },
+	{ "hostname", init_hostname, LAUNCH },
+	{ "seal", init_seal, LAUNCH },
+	{ "lock", init_lock, LAUNCH },
+	{ "cwd", init_cwd, LAUNCH },
+	{ "terminal", init_terminal, LAUNCH },
+	{ "drop", init_drop, LAUNCH },
+	{ "filter", init_filter, LAUNCH },
 };
+
+static int
+run_steps(struct init *in, unsigned when)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < nitems(steps); i++) {
+		if ((steps[i].when & when) == 0)
+			continue;
+		in->step = steps[i].name;
+		r = steps[i].run(in);
+	}
+	return r;
+}
 
 int
 init_fail(struct init *in, int err, const char *fmt, ...)
@@ -118,6 +141,8 @@ finish(struct init *in, int status)
 	if (chan_is_open(&in->runner) &&
 	    chan_send(&in->runner, MSG_INIT_EXIT, &msg, -1) == 0)
 		flush(in, &in->runner);
+	/* Nothing is left; the mounts' end need not be waited for. */
+	chan_close(&in->runner);
 	_exit(0);
 }
 
@@ -158,6 +183,7 @@ on_peer(struct chan *c, const union msg_any *msg, int *fd)
 	    c->state != CS_READY)
 		return chan_blame(c, "PEER of role %u in state %#x",
 		    msg->peer.role, c->state);
+	role_title(msg->peer.session);
 	r = chan_open(&in->runner, in->loop, fd, ROLE_INIT, ROLE_RUNNER,
 	    CS_SERVING, none, in, on_runner_end);
 	if (r < 0)
@@ -229,22 +255,84 @@ on_io(struct chan *c, const union msg_any *msg, int *fd)
 }
 
 static int
+build_tree(struct init *in)
+{
+	return run_steps(in, TREE);
+}
+
+/* A spare: everything that no launch changes, before there is one. */
+static int
+on_prepare(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct msg_init_prepared prepared = { 0 };
+	struct init *in = c->ctx;
+	int r;
+
+	(void)fd;
+	if (in->have_project || msg->init_prepare.network > 1)
+		return chan_blame(c, "INIT_PREPARE, network %u%s",
+		    msg->init_prepare.network, in->have_project ?
+		    ", after INIT_ROOT" : "");
+	in->network = msg->init_prepare.network;
+	in->step = "plan";
+	r = init_check_ahead(in);
+	if (r == 0)
+		r = init_apart(in, build_tree);
+	if (r == 0)
+		r = run_steps(in, SELF);
+	if (r < 0)
+		give_up(in, r);
+	r = chan_send(c, MSG_INIT_PREPARED, &prepared, -1);
+	if (r < 0 && r != -EPIPE)
+		return chan_blame(c, "INIT_PREPARED: %s", strerror(-r));
+	return 0;
+}
+
+/* All but the payload, which may not be on record yet. */
+static int
+on_build(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_init_build *m = &msg->init_build;
+	struct init *in = c->ctx;
+	int r;
+
+	(void)fd;
+	if (in->prepared && in->network != m->network)
+		return chan_blame(c, "INIT_BUILD, network %u, prepared for "
+		    "%u", m->network, in->network);
+	in->transport = m->transport;
+	in->network = m->network;
+	in->rows = m->rows;
+	in->cols = m->cols;
+	(void)snprintf(in->hostname, sizeof(in->hostname), "%s", m->hostname);
+	in->step = "plan";
+	r = init_check(in);
+	if (r == 0)
+		r = init_choose(in);
+	if (r == 0)
+		r = run_steps(in, in->prepared ? LAUNCH :
+		    TREE | SELF | LAUNCH);
+	if (r < 0)
+		give_up(in, r);
+	in->built = true;
+	return 0;
+}
+
+static int
 on_go(struct chan *c, const union msg_any *msg, int *fd)
 {
 	struct msg_init_started started = { 0 };
 	struct init *in = c->ctx;
-	size_t i;
 	int r;
 
-	in->transport = msg->init_go.transport;
-	in->network = msg->init_go.network;
-	in->rows = msg->init_go.rows;
-	in->cols = msg->init_go.cols;
+	(void)msg;
+	if (!in->built)
+		return chan_blame(c, "INIT_GO with nothing built");
 	in->step = "plan";
 	r = init_read_plan(in, *fd);
-	for (i = 0; r == 0 && i < nitems(steps); i++) {
-		in->step = steps[i].name;
-		r = steps[i].run(in);
+	if (r == 0) {
+		in->step = "start";
+		r = init_start(in);
 	}
 	if (r < 0)
 		give_up(in, r);
@@ -287,9 +375,11 @@ on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
 chan_handler *const init_handlers[MSG__COUNT] = {
 	[MSG_PEER] = on_peer,
 	[MSG_SHUTDOWN] = on_shutdown,
+	[MSG_INIT_PREPARE] = on_prepare,
 	[MSG_INIT_ROOT] = on_root,
 	[MSG_INIT_MOUNT] = on_mount,
 	[MSG_INIT_IO] = on_io,
+	[MSG_INIT_BUILD] = on_build,
 	[MSG_INIT_GO] = on_go,
 	[MSG_INIT_SIGNAL] = on_signal,
 };
@@ -313,9 +403,9 @@ void
 init_new(struct init *in, struct loop *loop, const struct init_ids *ids)
 {
 	*in = (struct init){ .loop = loop, .ids = *ids,
-	    .io = { -1, -1, -1 }, .root = -1, .proc = -1, .mask_file = -1,
-	    .mask_dir = -1, .store = -1, .cwd_fd = -1, .tty = -1,
-	    .step = "start" };
+	    .io = { -1, -1, -1 }, .tree = -1, .root = -1, .proc = -1,
+	    .mask_file = -1, .mask_dir = -1, .store = -1, .cwd_fd = -1,
+	    .tty = -1, .step = "start" };
 	in->project.fd = -1;
 	in->runner.source.fd = -1;
 	raise_files();

@@ -44,6 +44,7 @@ struct init {
 	struct init_ids		 ids;
 
 	/* the plan, gathered until INIT_GO */
+	size_t			 nplaced;	/* rows that are dealt with */
 	bool			 have_project, detached;
 	struct init_mount	 project;
 	char			*cwd;		/* relative to the project */
@@ -53,10 +54,13 @@ struct init {
 	int			 io[3];
 	uint32_t		 transport, network, rows, cols;
 	struct buf		 plan;		/* EXEC_PLAN's bytes */
-	const char		*program, *hostname;
+	char			 hostname[65];
+	const char		*program;
 	char			**argv, **envp;
 
 	/* the root under construction */
+	bool			 prepared;	/* it stands, for a project */
+	int			 tree;		/* its mount namespace, or -1 */
 	int			 root, proc;	/* mounts, or -1 */
 	int			 mask_file, mask_dir, store;
 	dev_t			 own[INIT_TMPFS_MAX];
@@ -64,6 +68,7 @@ struct init {
 	size_t			 nmasked, nwalked;
 
 	/* the payload */
+	bool			 built;		/* all around it */
 	int			 cwd_fd, tty;
 	pid_t			 payload;
 
@@ -88,11 +93,22 @@ void	init_identity(const struct init_ids *);
 int	init_lock(struct init *);	/* one more user and mount namespace */
 int	init_drop(struct init *);	/* capabilities, for good, read back */
 
+/* --- init_ahead.c: a tree that waits for its project --- */
+
+/* Do fn with a file system context of its own; descriptors are shared. */
+int	init_apart(struct init *, int (*fn)(struct init *));
+/* The tree, complete but for the project, by a descriptor of its namespace. */
+int	init_keep(struct init *);
+int	init_enter(struct init *);
+/* A tree in which this project has no place is let go of. */
+int	init_choose(struct init *);
+
 /* --- init_plan.c: what the monitor said, checked --- */
 
 int	init_add_mount(struct init *, const struct msg_init_mount *, int *fd);
 int	init_read_plan(struct init *, int memfd);
 int	init_check(struct init *);
+int	init_check_ahead(struct init *);
 
 /* --- init_mount.c: the mount calls, by descriptor --- */
 
@@ -109,8 +125,8 @@ int	init_namespace(struct init *);
 int	init_sources(struct init *);
 int	init_root(struct init *);
 int	init_mounts(struct init *);
-int	init_seal(struct init *);
 int	init_pivot(struct init *);
+int	init_seal(struct init *);
 int	init_cwd(struct init *);
 
 /* --- init_dev.c: /dev, /proc and the rest that every sandbox has --- */
@@ -139,10 +155,11 @@ int	init_cover(struct init *, int dir, const char *name, bool folder);
 
 /* --- init_mask.c --- */
 
-int	init_mask(struct init *);
+int	init_mask(struct init *);	/* of the rows since the last time */
 
 /* --- init_exec.c --- */
 
+int	init_compile(struct init *);
 int	init_filter(struct init *);
 int	init_start(struct init *);
 

@@ -39,6 +39,18 @@ struct verdict {
 	int32_t		error;
 };
 
+/* Rows to instructions: the same for every launch, and not quick. */
+int
+init_compile(struct init *in)
+{
+	int r = filter_compile(FILTER_PAYLOAD);
+
+	if (r < 0)
+		return init_fail(in, r, "compile the %s filter",
+		    filter_name(FILTER_PAYLOAD));
+	return 0;
+}
+
 int
 init_filter(struct init *in)
 {

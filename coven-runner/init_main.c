@@ -29,12 +29,12 @@ main(int argc, char **argv)
 	struct loop *loop;
 
 #ifdef COVEN_FAILPOINTS
-	if (argc == 7 && strcmp(argv[5], ROLE_FAILPOINT) == 0) {
-		failpoint_arm(argv[6]);
-		argc = 5;
+	if (argc == 8 && strcmp(argv[6], ROLE_FAILPOINT) == 0) {
+		failpoint_arm(argv[7]);
+		argc = 6;
 	}
 #endif
-	if (argc != 5) {
+	if (argc != 6) {
 		fprintf(stderr, "coven-init is started by coven-monitor\n");
 		return 64;
 	}
@@ -42,6 +42,7 @@ main(int argc, char **argv)
 	ids = (struct init_ids){ .uid_in = number(argv[1]),
 	    .uid_out = number(argv[2]), .gid_in = number(argv[3]),
 	    .gid_out = number(argv[4]) };
+	role_title_at(argv[5]);
 	init_identity(&ids);
 	loop = loop_new();
 	init_new(&in, loop, &ids);

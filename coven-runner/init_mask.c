@@ -8,6 +8,7 @@
  * look to where it has looked.  So they become mount points as well.
  */
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -327,13 +328,55 @@ read_mounts(struct init *in, struct buf *b)
 {
 	autoclose int fd = openat(in->proc, "self/mountinfo",
 	    O_RDONLY | O_CLOEXEC);
-	char data[4096];
+	static char data[65536];
 	ssize_t n = -1;
 
 	while (fd != -1 && (n = read(fd, data, sizeof(data))) > 0)
 		if (buf_add(b, data, (size_t)n) < 0)
 			return -E2BIG;
 	return n == 0 ? buf_add(b, "", 1) : -errno;
+}
+
+#ifndef SYS_listmount
+#define SYS_listmount		458	/* Linux 6.8, everywhere */
+#endif
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE	0x4000U
+#endif
+
+/* struct mnt_id_req of include/uapi/linux/mount.h, its first size */
+struct mount_request {
+	uint32_t	size, spare;
+	uint64_t	id, last;
+};
+
+/* May something be mounted below the mount?  The kernel tells since 6.8. */
+static bool
+holds_mounts(int mnt)
+{
+	struct mount_request req = { .size = sizeof(req) };
+	struct statx sx;
+	uint64_t below;
+
+	if (statx(mnt, "", AT_EMPTY_PATH, STATX_MNT_ID_UNIQUE, &sx) == -1 ||
+	    (sx.stx_mask & STATX_MNT_ID_UNIQUE) == 0)
+		return true;
+	req.id = sx.stx_mnt_id;
+	return syscall(SYS_listmount, &req, &below, 1, 0) != 0;
+}
+
+static bool
+any_holds_mounts(const struct init *in)
+{
+	size_t i;
+
+	if (in->have_project && holds_mounts(in->project.fd))
+		return true;
+	for (i = in->nplaced; i < in->nmounts; i++)
+		if (in->mounts[i].op == MOUNT_BIND && !in->mounts[i].skipped &&
+		    holds_mounts(in->mounts[i].fd))
+			return true;
+	return false;
 }
 
 static int
@@ -354,9 +397,9 @@ mask_mounts(struct init *in)
 		if (path == NULL)
 			continue;
 		unescape(path);
-		if (lies_in(path, &in->project))
+		if (in->have_project && lies_in(path, &in->project))
 			r = cover_mounted(in, path);
-		for (i = 0; r == 0 && i < in->nmounts; i++)
+		for (i = in->nplaced; r == 0 && i < in->nmounts; i++)
 			if (lies_in(path, &in->mounts[i])) {
 				r = cover_mounted(in, path);
 				break;
@@ -370,10 +413,11 @@ init_mask(struct init *in)
 {
 	struct stat st;
 	size_t i;
-	int r;
+	int r = 0;
 
-	r = walk(in, &in->project);
-	for (i = 0; r == 0 && i < in->nmounts; i++) {
+	if (in->have_project)
+		r = walk(in, &in->project);
+	for (i = in->nplaced; r == 0 && i < in->nmounts; i++) {
 		const struct init_mount *m = &in->mounts[i];
 
 		if (m->op != MOUNT_BIND || m->skipped ||
@@ -384,5 +428,5 @@ init_mask(struct init *in)
 		if (S_ISDIR(st.st_mode))
 			r = walk(in, m);
 	}
-	return r < 0 ? r : mask_mounts(in);
+	return r < 0 || !any_holds_mounts(in) ? r : mask_mounts(in);
 }

@@ -74,7 +74,6 @@ init_read_plan(struct init *in, int memfd)
 	if (r < 0)
 		return init_fail(in, r, "decode the plan");
 	in->program = msg.exec_plan.program;
-	in->hostname = msg.exec_plan.hostname;
 	in->argv = vector(&msg.exec_plan.argv);
 	in->envp = vector(&msg.exec_plan.envp);
 	if (in->argv == NULL || in->envp == NULL || in->argv[0] == NULL)
@@ -104,6 +103,19 @@ check_io(struct init *in)
 			return init_fail(in, -errno,
 			    "make standard descriptor %d block", i);
 	}
+	return 0;
+}
+
+/* What is built ahead is opened by path: there is no session to hold for. */
+int
+init_check_ahead(struct init *in)
+{
+	size_t i;
+
+	for (i = 0; i < in->nmounts; i++)
+		if (in->mounts[i].fd >= 0)
+			return init_fail(in, -EINVAL,
+			    "%s belongs to a session", in->mounts[i].target);
 	return 0;
 }
 

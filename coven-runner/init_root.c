@@ -34,9 +34,26 @@ open_at(int dir, const char *path, uint64_t flags, uint64_t resolve)
 	return fd == -1 ? -errno : (int)fd;
 }
 
+/* With the tree at hand, what of the host is the launch still to clone? */
+static bool
+needs_host(const struct init *in)
+{
+	size_t i;
+
+	if (!in->prepared || !in->detached)
+		return true;
+	for (i = in->nplaced; i < in->nmounts; i++)
+		if (in->mounts[i].op == MOUNT_BIND && in->mounts[i].fd < 0)
+			return true;
+	return false;
+}
+
 int
 init_namespace(struct init *in)
 {
+	/* Mounts are changed in a namespace of one's own alone. */
+	if (!needs_host(in))
+		return init_enter(in);
 	/*
 	 * The working directory is the project (INIT_ROOT): it is the one
 	 * thing of the host that is carried into a new mount namespace.
@@ -124,9 +141,9 @@ int
 init_sources(struct init *in)
 {
 	size_t i;
-	int r;
+	int r = 0;
 
-	if (!in->detached) {
+	if (in->have_project && !in->detached) {
 		in->project.fd = mount_clone(AT_FDCWD, ".", AT_RECURSIVE);
 		if (in->project.fd < 0)
 			return init_fail(in, in->project.fd,
@@ -134,8 +151,9 @@ init_sources(struct init *in)
 	}
 	if (chdir("/") == -1)
 		return init_fail(in, -errno, "leave the project");
-	r = prepare(in, &in->project);
-	for (i = 0; r == 0 && i < in->nmounts; i++)
+	if (in->have_project)
+		r = prepare(in, &in->project);
+	for (i = in->nplaced; r == 0 && i < in->nmounts; i++)
 		if (in->mounts[i].op == MOUNT_BIND)
 			r = prepare(in, &in->mounts[i]);
 	return r;
@@ -383,11 +401,11 @@ is_below(const char *path, const char *folder)
 int
 init_mounts(struct init *in)
 {
-	bool done = false;
+	bool done = !in->have_project;
 	size_t i;
 	int r = 0;
 
-	for (i = 0; r == 0 && i < in->nmounts; i++) {
+	for (i = in->nplaced; r == 0 && i < in->nmounts; i++) {
 		if (!done && is_below(in->mounts[i].target,
 		    in->project.target)) {
 			done = true;
@@ -422,6 +440,22 @@ remove_store(struct init *in)
 	return 0;
 }
 
+/* The tree stands: nothing is reached past its paths any more. */
+static void
+close_sources(struct init *in)
+{
+	size_t i;
+
+	mem_close(&in->root);
+	mem_close(&in->proc);
+	mem_close(&in->store);
+	mem_close(&in->mask_file);
+	mem_close(&in->mask_dir);
+	mem_close(&in->project.fd);
+	for (i = 0; i < in->nmounts; i++)
+		mem_close(&in->mounts[i].fd);
+}
+
 int
 init_seal(struct init *in)
 {
@@ -437,14 +471,13 @@ init_seal(struct init *in)
 		r = mount_set(in->root, 0, MOUNT_ATTR_RDONLY);
 	if (r < 0)
 		return init_fail(in, r, "make the root read-only");
+	close_sources(in);
 	return 0;
 }
 
 int
 init_pivot(struct init *in)
 {
-	size_t i;
-
 	if (fchdir(in->root) == -1)
 		return init_fail(in, -errno, "enter the new root");
 	/* The old root ends up on top of the new one, and is taken off. */
@@ -454,14 +487,6 @@ init_pivot(struct init *in)
 		return init_fail(in, -errno, "let go of the old root");
 	if (chdir("/") == -1)
 		return init_fail(in, -errno, "enter the new root");
-	mem_close(&in->root);
-	mem_close(&in->proc);
-	mem_close(&in->store);
-	mem_close(&in->mask_file);
-	mem_close(&in->mask_dir);
-	mem_close(&in->project.fd);
-	for (i = 0; i < in->nmounts; i++)
-		mem_close(&in->mounts[i].fd);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "common/mem.h"
 #include "common/memfd.h"
 #include "coven-runner/run.h"
+#include "sandbox/role.h"
 
 #define RESEND_MS	100
 
@@ -27,12 +28,31 @@ streams_open(const struct run *r)
  * Few small events may be in flight; while they are, what the payload prints
  * gathers and leaves as one when an acknowledgement comes.  So the first byte
  * never waits, and a payload that prints byte by byte costs a write a commit.
+ * However fast commits are, one follows another by a moment: there are clients
+ * that give up a session when a look at it brings too many events.
  */
 static bool
-small_may_go(const struct run *r)
+small_may_go(struct run *r)
 {
-	return window_unacked(&r->window) < RUN_SMALL ||
-	    (r->init_gone && !streams_open(r));
+	int64_t left_ns = r->small_ns - loop_now_ns() +
+	    (int64_t)LIMIT_RUNNER_PACE_MS * 1000000;
+
+	if (r->init_gone && !streams_open(r))
+		return true;
+	if (window_unacked(&r->window) >= RUN_SMALL)
+		return false;
+	if (r->small_ns == 0 || left_ns <= 0)
+		return true;
+	if (!timer_running(&r->pace))
+		timer_start(r->loop, &r->pace, left_ns / 1000000 + 1);
+	return false;
+}
+
+/* progress() follows. */
+static void
+on_pace(struct timer *t)
+{
+	(void)t;
 }
 
 static void
@@ -48,6 +68,8 @@ gather(struct run *r, bool small)
 			return;
 		window_event(&r->window, time_ns, buf_head(&payload),
 		    buf_left(&payload));
+		if (small && buf_left(&payload) < LIMIT_EVENT_PAYLOAD / 2)
+			r->small_ns = loop_now_ns();
 	}
 }
 
@@ -408,6 +430,7 @@ on_peer(struct chan *c, const union msg_any *m, int *fd)
 	struct run *r = c->ctx;
 	int e;
 
+	role_title(m->peer.session);
 	if (m->peer.role == ROLE_STORED) {
 		/* A new one may be here before the old one's end was read. */
 		chan_close(&r->stored);
@@ -543,6 +566,7 @@ run_init(struct run *r, struct loop *l)
 	r->writable = (struct source){ .fd = -1, .cb = on_writable, .ctx = r };
 	r->drain = (struct timer){ .cb = on_drain, .ctx = r };
 	r->resend = (struct timer){ .cb = on_resend, .ctx = r };
+	r->pace = (struct timer){ .cb = on_pace };
 	loop_on_batch(l, progress, r);
 }
 
@@ -560,6 +584,7 @@ run_fini(struct run *r)
 	chan_close(&r->init);
 	timer_stop(r->loop, &r->drain);
 	timer_stop(r->loop, &r->resend);
+	timer_stop(r->loop, &r->pace);
 	for (i = 0; i < nitems(r->io); i++)
 		mem_close(&r->io[i]);
 	mem_close(&r->tty);

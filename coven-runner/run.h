@@ -27,7 +27,8 @@ struct run {
 	struct input	 input;
 	struct source	 writable;	/* input's, armed while it waits */
 	struct stream	 stream[OUT_STREAMS];
-	struct timer	 drain, resend;
+	struct timer	 drain, resend, pace;
+	int64_t		 small_ns;	/* when the last small event left */
 	uint64_t	 drained;	/* bytes read when drain was started */
 	int		 io[3];		/* pipes, until RUN_GO */
 	int		 tty;		/* master, until RUN_GO */

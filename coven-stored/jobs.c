@@ -226,6 +226,7 @@ event_apply(struct stored *s, struct job *j)
 	if (j->run->refused)
 		return 0;
 	j->run->apply_n = j->n;
+	j->run->apply_bytes += j->len;
 	return add_event(s, j->run->key, EVENT_OUTPUT, j->data, j->len,
 	    j->time_ns);
 }
@@ -237,6 +238,7 @@ durable_done(struct stored *s, struct job *j)
 	if (j->run->refused)
 		return;
 	j->run->durable = j->n;
+	j->run->output_bytes += j->len;
 	j->run->ack_due = true;
 	j->key = j->run->key;
 }
@@ -456,6 +458,12 @@ static const struct job_row rows[JOB__COUNT] = {
 	    request_refuse },
 	[JOB_DELETE] = { "delete", JOB_REFUSED, delete_apply, delete_done,
 	    request_refuse },
+	[JOB_PAIR] = { "paired token", JOB_REFUSED, pair_apply, pair_done,
+	    request_refuse },
+	[JOB_UNPAIR] = { "revocation", JOB_ENDS, unpair_apply, unpair_done,
+	    unpair_refuse },
+	[JOB_PAIR_USED] = { "use of a token", JOB_REFUSED, pair_used_apply,
+	    NULL, NULL },
 	[JOB_EVENT] = { "event", JOB_WAITS, event_apply, durable_done,
 	    event_refuse },
 	[JOB_INPUT] = { "input", JOB_WAITS, input_apply, input_done,

@@ -14,10 +14,13 @@ libstored_a_SOURCES = \
 	coven-stored/on_monitor.c \
 	coven-stored/on_runner.c coven-stored/on_runner.h \
 	coven-stored/page.c coven-stored/page.h \
+	coven-stored/page_json.c coven-stored/page_json.h \
+	coven-stored/pairings.c \
 	coven-stored/records.c \
 	coven-stored/report.c \
 	coven-stored/reserve.c coven-stored/reserve.h \
 	coven-stored/resize.c \
+	coven-stored/retention.c \
 	coven-stored/run.c \
 	coven-stored/search.c \
 	coven-stored/search_text.c coven-stored/search_text.h \
@@ -25,11 +28,14 @@ libstored_a_SOURCES = \
 	coven-stored/siphash.c coven-stored/siphash.h \
 	coven-stored/sql.def \
 	coven-stored/sqlite.c coven-stored/sqlite.h \
+	coven-stored/stats.c \
 	coven-stored/store.c coven-stored/store.h \
 	coven-stored/store_audit.c \
 	coven-stored/store_block.c \
 	coven-stored/store_event.c coven-stored/store_internal.h \
+	coven-stored/store_pairs.c \
 	coven-stored/store_records.c \
+	coven-stored/store_size.c \
 	coven-stored/store_search.c \
 	coven-stored/stored.c coven-stored/stored.h \
 	coven-stored/tail.c coven-stored/tail.h \
@@ -45,6 +51,7 @@ STORED_TESTS = tests/unit/test_store_search tests/unit/test_search_text \
 	tests/unit/test_stored tests/unit/test_stored_ask \
 	tests/unit/test_stored_clean \
 	tests/unit/test_stored_audit tests/unit/test_stored_full \
+	tests/unit/test_stored_pairs \
 	tests/unit/test_stored_records
 check_PROGRAMS += $(STORED_TESTS)
 TESTS += $(STORED_TESTS)
@@ -88,6 +95,10 @@ tests_unit_test_stored_full_SOURCES = tests/unit/test_stored_full.c \
 	$(STORED_PEERS)
 tests_unit_test_stored_full_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 tests_unit_test_stored_full_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stored_pairs_SOURCES = tests/unit/test_stored_pairs.c \
+	$(STORED_PEERS)
+tests_unit_test_stored_pairs_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
+tests_unit_test_stored_pairs_LDADD = $(STORED_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_store_search_SOURCES = tests/unit/test_store_search.c \
 	$(STORE_FIXTURE)
 tests_unit_test_store_search_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)

@@ -161,9 +161,20 @@ static const char schema_3[] =
     " WHERE verb IN ('config.read', 'config.change');"
     "INSERT INTO meta (name, value) VALUES ('audit_unchained', 1);";
 
+/* Tokens that were paired: what they are known by, what they are for. */
+static const char schema_4[] =
+    "CREATE TABLE pairings ("
+    " name TEXT PRIMARY KEY,"
+    " digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),"
+    " scopes TEXT NOT NULL,"
+    " created_ns INTEGER NOT NULL,"
+    " expires_ns INTEGER NOT NULL,"
+    " used_ns INTEGER NOT NULL DEFAULT 0"
+    ") STRICT, WITHOUT ROWID;";
+
 /* Step i brings version i to i + 1. */
 static const char *const steps[STORE_SCHEMA] = { schema_1,
-    schema_2, schema_3 };
+    schema_2, schema_3, schema_4 };
 
 static int
 run_step(struct db *db, int64_t from, char *why, size_t whylen)

@@ -273,15 +273,34 @@ LATER(on_input_check, MSG_INPUT_CHECK)
 LATER(on_kill, MSG_KILL)
 LATER(on_signal, MSG_SIGNAL)
 LATER(on_events, MSG_EVENTS)
+LATER(on_pair_list, MSG_PAIR_LIST)
 LATER(on_audit, MSG_AUDIT)
 LATER(on_cancel, MSG_CANCEL)
+
+static int
+on_shelf_taken(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct stored *s = c->ctx;
+
+	(void)fd;
+	if (shelf_taken(&s->shelf, msg->shelf_taken.count) < 0)
+		return chan_blame(c, "%llu answers taken, of %llu",
+		    (unsigned long long)msg->shelf_taken.count,
+		    (unsigned long long)s->shelf.given);
+	return 0;
+}
 
 chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_LAUNCH] = on_launch,
 	[MSG_EXTERNAL] = on_external,
 	[MSG_COMPLETE] = on_complete,
+	[MSG_PAIR_LIST] = on_pair_list,
+	[MSG_PAIR_ADD] = on_pair_add,
+	[MSG_PAIR_REVOKE] = on_pair_revoke,
+	[MSG_PAIR_USED] = on_pair_used,
 	[MSG_SESSION_LIST] = on_session_list,
 	[MSG_SESSION_GET] = on_session_get,
+	[MSG_SESSION_STATS] = on_session_stats,
 	[MSG_SESSION_ARCHIVE] = on_session_archive,
 	[MSG_SESSION_DELETE] = on_session_delete,
 	[MSG_INPUT_CHECK] = on_input_check,
@@ -290,6 +309,7 @@ chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_SIGNAL] = on_signal,
 	[MSG_RESIZE] = on_resize,
 	[MSG_EVENTS] = on_events,
+	[MSG_SHELF_TAKEN] = on_shelf_taken,
 	[MSG_AUDIT] = on_audit,
 	[MSG_CANCEL] = on_cancel,
 	[MSG_AUDIT_NOTE] = on_audit_note,

@@ -13,6 +13,21 @@
 
 /* --- channels --- */
 
+/* Without one, answers go the longer way. */
+static void
+offer_shelf(struct stored *s)
+{
+	struct msg_shelf m = { .size = LIMIT_SHELF };
+	int r = shelf_make(&s->shelf);
+
+	if (r == 0)
+		r = chan_send(&s->apid, MSG_SHELF, &m, s->shelf.fd);
+	if (r < 0) {
+		log_warn("share memory with apid: %s", strerror(-r));
+		shelf_free(&s->shelf);
+	}
+}
+
 static int
 attach_apid(struct stored *s, struct chan *c, int *fd)
 {
@@ -28,6 +43,7 @@ attach_apid(struct stored *s, struct chan *c, int *fd)
 	    CS_SERVING, stored_apid, s, stored_apid_ended);
 	if (r < 0)
 		fatal("watch apid: %s", strerror(-r));
+	offer_shelf(s);
 	return 0;
 }
 
@@ -51,6 +67,8 @@ adopt(struct stored *s, const char *id)
 	if (run == NULL)
 		return NULL;
 	run->key = old.key;
+	run->created_ns = old.created_ns;
+	run->output_bytes = old.output_bytes;
 	run->conversation = old.conversation;
 	run->accepted = run->durable = old.last_n;
 	run->exited = run->state == RS_ENDED;
@@ -161,6 +179,7 @@ on_serve(struct chan *c, const union msg_any *msg, int *fd)
 	if (msg->serve.live != s->nruns)
 		log_debug("recover: %u live sessions announced, %zu known",
 		    (unsigned)msg->serve.live, s->nruns);
+	s->pair_max_days = msg->serve.pair_max_days;
 	FAILPOINT("stored.before-recovery");
 	RB_FOREACH(run, run_tree, &s->runs)
 		live[rec.nlive++] = run->key;
@@ -182,6 +201,7 @@ on_serve(struct chan *c, const union msg_any *msg, int *fd)
 	/* What an earlier life did not finish. */
 	upkeep_wake(s, UPKEEP_PURGE);
 	search_rescan(s);
+	retention_start(s);
 	return 0;
 }
 
@@ -238,7 +258,8 @@ record_root(struct run *run, const char *root)
 	union msg_any any;
 	int r;
 
-	clock_format(clock_wall_ns(), now);
+	run->created_ns = clock_wall_ns();
+	clock_format(run->created_ns, now);
 	if (msg_decode_exact(buf_head(&run->record), buf_left(&run->record),
 	    MSG_SESSION_ROW, &any) != 0)
 		fatal("run %s: its own record is malformed", run->id);
@@ -409,5 +430,6 @@ chan_handler *const stored_control[MSG__COUNT] = {
 	[MSG_RUN_PREPARED] = on_run_prepared,
 	[MSG_RUN_STARTED] = on_run_started,
 	[MSG_RUN_FAILED] = on_run_failed,
+	[MSG_RUN_STAT_REPLY] = on_run_stat_reply,
 	[MSG_RUN_GONE] = on_run_gone,
 };

@@ -21,6 +21,25 @@ report_fini(struct stored *s)
 	timer_stop(s->loop, &s->report.pause);
 }
 
+/* How large the store is takes a while to see, and changes slowly. */
+static void
+look(struct stored *s)
+{
+	struct report *p = &s->report;
+	int64_t now = loop_now_ns();
+	uint64_t oldest = 0;
+
+	if (p->sized_ns != 0 &&
+	    now - p->sized_ns < LIMIT_STORE_SIZE_MS * INT64_C(1000000))
+		return;
+	p->sized_ns = now;
+	p->oldest[0] = '\0';
+	if (store_size(s->store, &p->size) < 0)
+		p->size = (struct store_size){ 0 };
+	if (store_oldest_event(s->store, &oldest) == 0 && oldest != 0)
+		clock_format(oldest, p->oldest);
+}
+
 void
 report_send(struct stored *s)
 {
@@ -29,6 +48,7 @@ report_send(struct stored *s)
 	    .queued_bytes = s->writer.bytes,
 	    .transactions = p->transactions,
 	    .events = store_last_seq(s->store) - p->first_seq };
+	char pruned[RFC3339_LEN] = "";
 	struct job *j;
 
 	/* Numbers must not pile up for an apid that does not read. */
@@ -38,6 +58,14 @@ report_send(struct stored *s)
 	TAILQ_FOREACH(j, &s->writer.jobs, link)
 		m.queued++;
 	p->due = false;
+	look(s);
+	m.database_bytes = p->size.database;
+	m.wal_bytes = p->size.log;
+	m.free_bytes = p->size.free;
+	m.oldest_at = p->oldest;
+	if (s->retention.swept_ns != 0)
+		clock_format(s->retention.swept_ns, pruned);
+	m.pruned_at = pruned;
 	(void)chan_send(&s->apid, MSG_STORE_STATS, &m, -1);
 	timer_start(s->loop, &p->pause, LIMIT_STORE_STATS_MS);
 }

@@ -208,9 +208,12 @@ on_find(void *ctx, const struct db_row *row)
 		.conversation = db_int(row, 3) != 0,
 		.last_n = (uint64_t)db_int(row, 4),
 		.killing = db_int(row, 5) != 0,
+		.output_bytes = (uint64_t)db_int(row, 6),
 	};
 	int r = status_of(db_text(row, 1, NULL), &got.status);
 
+	/* One that cannot be read has no age; it is only shown. */
+	(void)clock_parse(db_text(row, 7, NULL), &got.created_ns);
 	if (r < 0)
 		return r;
 	*f->out = got;

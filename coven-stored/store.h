@@ -64,6 +64,8 @@ struct store_session {
 	bool			conversation;	/* conversation_id is set */
 	bool			killing;	/* a kill is on record */
 	uint64_t		last_n;		/* last durable runner write */
+	uint64_t		output_bytes;	/* of payloads, so far */
+	uint64_t		created_ns;
 };
 
 /* 0 or STORE_NOT_FOUND. */
@@ -159,8 +161,12 @@ int	 store_add_event(struct store *, int64_t key,
 	    const struct store_event *);
 /* The last number that was given out and is durable. */
 uint64_t store_last_seq(const struct store *);
-/* The runner's writes up to n are in this transaction or durable. */
-int	 store_set_last_n(struct store *, int64_t key, uint64_t n);
+/*
+ * The runner's writes up to n are in this transaction or durable, and so many
+ * bytes of payload came with those that are new.
+ */
+int	 store_set_last_n(struct store *, int64_t key, uint64_t n,
+	    uint64_t more_bytes);
 
 typedef int	 store_event_cb(void *ctx, const struct store_event *);
 
@@ -202,6 +208,17 @@ void	 store_event_id(const struct store *, uint64_t seq,
 	    char out[UUID_LEN]);
 /* 0 and seq, or STORE_NOT_FOUND for an id that this store never made. */
 int	 store_event_seq(const struct store *, const char *id, uint64_t *seq);
+
+/* --- what it takes on disk --- */
+
+struct store_size {
+	uint64_t	database;	/* with what lies in segments */
+	uint64_t	log;		/* the write-ahead log */
+	uint64_t	free;		/* for anybody */
+};
+
+/* 0 or -errno. */
+int	 store_size(struct store *, struct store_size *);
 
 /* --- searching sessions by words of their titles and output --- */
 
@@ -248,8 +265,8 @@ struct audit_entry {
  */
 int	 store_audit(struct store *, const struct audit_entry *);
 /*
- * The configuration in force, as the monitor tells it: config.read, or
- * config.change when the last such record says something else.
+ * A file of the configuration in force, "NAME DIGEST" as the monitor tells
+ * it: config.read, or config.change when it had another digest before.
  */
 int	 store_audit_config(struct store *, const struct audit_entry *);
 
@@ -263,6 +280,26 @@ typedef int	 store_audit_cb(void *ctx, const struct audit_record *,
 /* Records with n > after, ascending, at most limit. */
 int	 store_audit_page(struct store *, uint64_t after, uint32_t limit,
 	    store_audit_cb *, void *);
+
+/* --- paired tokens (store_pairs.c) --- */
+
+/*
+ * Adds one; those that have ended by its created_ns make room first.  0,
+ * STORE_CONFLICT when the name is taken, or STORE_UNAVAILABLE when there are
+ * LIMIT_PAIRINGS.
+ */
+int	 store_pair(struct store *, const struct msg_pair_row *);
+int	 store_unpair(struct store *, const char *name); /* STORE_NOT_FOUND */
+/* Its last use, unless one of the same minute is on record. */
+int	 store_pair_used(struct store *, const char *name, uint64_t time_ns);
+
+/* Borrowed for the call. */
+typedef int	 store_pair_cb(void *ctx, const struct msg_pair_row *);
+
+/* The oldest first. */
+int	 store_pairs(struct store *, store_pair_cb *, void *ctx);
+
+/* --- recovery --- */
 
 /*
  * Settle what an earlier life left, each with its audit record, inside a

@@ -113,10 +113,14 @@ store_audit_config(struct store *s, const struct audit_entry *entry)
 	struct audit_entry e = *entry;
 	struct text last = { NULL };
 	char detail[AUDIT_DETAIL_MAX + 1];
+	const char *blank;
 	int r;
 
-	r = db_query(s->db, SQL_AUDIT_CONFIG, on_text, &last, "");
 	clean(e.detail != NULL ? e.detail : "", detail, sizeof(detail));
+	/* "FILE DIGEST": of the same file, blanks in its name included. */
+	blank = strrchr(detail, ' ');
+	r = db_query(s->db, SQL_AUDIT_CONFIG, on_text, &last, "t", detail,
+	    blank != NULL ? (size_t)(blank + 1 - detail) : strlen(detail));
 	e.verb = last.text != NULL && strcmp(last.text, detail) != 0 ?
 	    AUDIT_CONFIG_CHANGE : AUDIT_CONFIG_READ;
 	free(last.text);

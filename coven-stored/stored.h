@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/shelf.h"
 #include "coven-stored/heads.h"
 #include "coven-stored/reserve.h"
 #include "coven-stored/store.h"
@@ -29,6 +30,7 @@ struct stored;
 struct run;
 struct job;
 struct ask;
+struct page_json;
 struct page;
 
 /* A request of apid that has not been answered.  Cleared when apid goes. */
@@ -66,6 +68,14 @@ struct resize {
 	struct asked		 asked;
 };
 
+/* What the monitor said of it. */
+struct usage {
+	bool		 asked, known;
+	uint64_t	 cpu_us, memory;
+	uint32_t	 processes;
+	bool		 capped, shared;
+};
+
 struct run {
 	RB_ENTRY(run)	 tree;		/* stored.runs, by id */
 	struct stored	*stored;
@@ -86,6 +96,10 @@ struct run {
 	uint64_t	 accepted;	/* last write taken */
 	uint64_t	 durable;	/* last write committed */
 	uint64_t	 apply_n;	/* in the open transaction */
+	uint64_t	 apply_bytes;	/* with it */
+	uint64_t	 output_bytes;	/* of payloads, durable */
+	uint64_t	 created_ns;
+	struct usage	 usage;
 	bool		 ack_due;
 	size_t		 backlog;	/* bytes in jobs */
 	unsigned	 jobs, end_jobs;
@@ -153,6 +167,9 @@ enum job_kind {
 	JOB_COMPLETE,
 	JOB_ARCHIVE,
 	JOB_DELETE,
+	JOB_PAIR,		/* a token is good from now on */
+	JOB_UNPAIR,
+	JOB_PAIR_USED,
 	JOB_EVENT,
 	JOB_INPUT,
 	JOB_SIGNAL,
@@ -231,6 +248,18 @@ void	note_done(struct stored *, struct job *);
 chan_handler	on_audit_note;		/* from the monitor and from apid */
 chan_handler	on_audit_key;		/* heads.c */
 
+/* --- pairings.c: JOB_PAIR and its kin --- */
+
+int	pair_apply(struct stored *, struct job *);
+int	unpair_apply(struct stored *, struct job *);
+int	pair_used_apply(struct stored *, struct job *);
+void	pair_done(struct stored *, struct job *);
+void	unpair_done(struct stored *, struct job *);
+void	unpair_refuse(struct stored *, struct job *);
+chan_handler	on_pair_add, on_pair_revoke, on_pair_used;
+/* Every paired token, as on record now.  0 or -errno. */
+int	pairs_reply(struct stored *, struct asked *);
+
 /* --- writer --- */
 
 struct writer {
@@ -258,6 +287,7 @@ void	delete_done(struct stored *, struct job *);
 enum upkeep_task {
 	UPKEEP_PURGE,		/* what deleted sessions leave */
 	UPKEEP_SEARCH,		/* the full-text index */
+	UPKEEP_RETAIN,		/* what is too old */
 	UPKEEP__COUNT
 };
 
@@ -296,6 +326,39 @@ int	search_piece(struct stored *, bool *more);
 /* How many sessions have text that is not in the index; 0: none has. */
 size_t	search_behind(const struct stored *);
 
+/* --- statistics: what live sessions use, asked of the monitor --- */
+
+struct stats {
+	struct asked	 waiting[LIMIT_STATS_ASKED];
+	unsigned	 nwaiting;
+	bool		 running;
+	unsigned	 asked;		/* of the monitor, not answered */
+	char		 last[UUID_LEN];	/* the last one asked about */
+	int64_t		 known_ns;	/* when they were complete */
+	struct timer	 deadline;
+};
+
+void		 stats_init(struct stored *);
+void		 stats_drop(struct stored *);	/* apid is gone */
+chan_handler	 on_session_stats, on_run_stat_reply;
+
+/* --- retention: output is kept for so many days --- */
+
+struct retention {
+	uint64_t	 before_ns;	/* of this sweep */
+	unsigned	 pieces;	/* of it */
+	bool		 indexed;	/* now the index is looked at */
+	uint64_t	 swept_ns;	/* when the last was done; 0: never */
+	struct timer	 timer;
+};
+
+void	retention_init(struct stored *);
+/* From now on, every minute. */
+void	retention_start(struct stored *);
+/* A sweep, now. */
+void	retention_sweep(struct stored *);
+int	retention_piece(struct stored *, bool *more);	/* for upkeep */
+
 /* --- asks: what reads --- */
 
 TAILQ_HEAD(ask_list, ask);
@@ -319,10 +382,13 @@ void	stored_reply_rows(struct stored *s, struct asked *asked,
 	    bool more);
 /*
  * A page, with a word about it: the status of a session whose last event it
- * holds, how much a search may have missed, or "".
+ * holds, how much a search may have missed, a time, or "".
  */
 void	stored_reply_page(struct stored *, struct asked *, const struct page *,
 	    const char *text);
+/* With a page that is the whole answer, where shelf_room said or elsewhere. */
+void	stored_reply_json(struct stored *, struct asked *,
+	    const struct page_json *);
 /* With one session as it is on record now. */
 void	stored_reply_session(struct stored *, struct asked *, enum store_code,
 	    const char *id);
@@ -334,6 +400,9 @@ struct report {
 	struct timer	 pause;		/* running: said a moment ago */
 	uint64_t	 transactions;
 	uint64_t	 first_seq;	/* when this process began */
+	int64_t		 sized_ns;	/* when it looked at these: */
+	struct store_size size;
+	char		 oldest[RFC3339_LEN];
 };
 
 void	report_init(struct stored *);
@@ -347,6 +416,7 @@ struct stored {
 	struct loop		*loop;
 	struct chan		*control;
 	struct chan		 apid;
+	struct shelf		 shelf;		/* apid reads it */
 	struct store		*store;
 	struct redactor		*redactor;	/* before SERVE */
 	uint32_t		 log_retention_days;
@@ -354,12 +424,16 @@ struct stored {
 	struct report		 report;
 	struct upkeep		 upkeep;
 	struct search		 search;
+	struct stats		 stats;
+	struct retention	 retention;
 	struct run_tree		 runs;
 	size_t			 nruns, nlaunches, record_bytes;
 	struct ask_list		 asks;
 	struct wait_tree	 waits;
 	size_t			 nwaits;
 	uint64_t		 serial;	/* for inputs and waits */
+	uint32_t		 pair_max_days;
+	unsigned		 nunpairs;	/* queued */
 	struct heads		 heads;
 	uint64_t		 audit_woken;	/* last record told of */
 	unsigned		 nnotes;	/* queued */

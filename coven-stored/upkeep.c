@@ -24,6 +24,7 @@ static const struct {
 	void		(*failed)(struct stored *);
 } tasks[UPKEEP__COUNT] = {
 	[UPKEEP_PURGE] = { "remove what was deleted", purge_piece, NULL },
+	[UPKEEP_RETAIN] = { "remove what is too old", retention_piece, NULL },
 	[UPKEEP_SEARCH] = { "index what is new", search_piece,
 	    search_rescan },
 };

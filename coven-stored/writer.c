@@ -47,8 +47,9 @@ apply_last_n(struct stored *s, struct run *run)
 
 	if (run == NULL || run->apply_n == 0)
 		return 0;
-	r = store_set_last_n(s->store, run->key, run->apply_n);
-	run->apply_n = 0;
+	r = store_set_last_n(s->store, run->key, run->apply_n,
+	    run->apply_bytes);
+	run->apply_n = run->apply_bytes = 0;
 	return r;
 }
 
@@ -95,7 +96,7 @@ transact(struct stored *s, job_filter *want)
 	store_rollback(s->store);
 	TAILQ_FOREACH(j, &s->writer.jobs, link)
 		if (j->run != NULL)
-			j->run->apply_n = 0;
+			j->run->apply_n = j->run->apply_bytes = 0;
 	return r;
 }
 

@@ -221,6 +221,15 @@ parse_verb(struct ctl *ctl, int argc, char **argv, int *i)
 	autobuf struct buf words = { 0 }, both = { 0 };
 	const char *first = argv[*i];
 
+	/* "pair list" is not "pair" with an argument. */
+	if (*i + 1 < argc) {
+		(void)buf_addf(&both, "%s %s", first, argv[*i + 1]);
+		ctl->verb = verb_find(buf_head(&both), buf_left(&both));
+	}
+	if (ctl->verb != NULL) {
+		++*i;
+		return 0;
+	}
 	ctl->verb = verb_find(first, strlen(first));
 	if (ctl->verb != NULL)
 		return 0;
@@ -233,16 +242,8 @@ parse_verb(struct ctl *ctl, int argc, char **argv, int *i)
 		ctl->group = first;
 		return 0;
 	}
-	if (*i + 1 < argc) {
-		(void)buf_addf(&both, "%s %s", first, argv[*i + 1]);
-		ctl->verb = verb_find(buf_head(&both), buf_left(&both));
-	}
-	if (ctl->verb == NULL) {
-		ctl_err("usage: covenctl %s %s", first, buf_head(&words));
-		return CTL_USAGE;
-	}
-	++*i;
-	return 0;
+	ctl_err("usage: covenctl %s %s", first, buf_head(&words));
+	return CTL_USAGE;
 }
 
 /*
@@ -353,6 +354,7 @@ ctl_main(int argc, char **argv)
 	client_init(&ctl.client, &ctl.home);
 	ctl.argv = mem_zalloc((size_t)argc + 1, sizeof(char *));
 	rc = parse_args(&ctl, argc, argv);
+	ctl.client.token_file = ctl.opt[OPT_TOKEN_FILE];
 	if (rc == 0)
 		rc = dispatch(&ctl);
 	if (fflush(stdout) != 0 && rc == 0)

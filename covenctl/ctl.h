@@ -34,7 +34,8 @@ enum ctl_opt {
 	OPT_INTERACTIVE, OPT_STREAM, OPT_MODEL, OPT_TITLE,
 	OPT_STATUS, OPT_HARNESS, OPT_SEARCH, OPT_IDS,
 	OPT_ALL, OPT_LIMIT, OPT_FOLLOW, OPT_AFTER, OPT_NO_NEWLINE,
-	OPT_DETACH_KEY, OPT_YES, OPT_FOREGROUND,
+	OPT_DETACH_KEY, OPT_MATCH, OPT_HEADS, OPT_KEY, OPT_FROM,
+	OPT_SCOPE, OPT_EXPIRES, OPT_YES, OPT_FOREGROUND,
 	OPT_COUNT,
 };
 
@@ -128,6 +129,8 @@ int	verb_stop(struct ctl *);
 int	verb_restart(struct ctl *);
 int	verb_status(struct ctl *);
 int	verb_doctor(struct ctl *);
+int	verb_config_check(struct ctl *);
+int	verb_config_show(struct ctl *);
 int	verb_run(struct ctl *);
 int	verb_exec(struct ctl *);
 int	verb_sessions(struct ctl *);
@@ -141,6 +144,12 @@ int	verb_panic(struct ctl *);
 int	verb_archive(struct ctl *);
 int	verb_summon(struct ctl *);
 int	verb_sacrifice(struct ctl *);
+int	verb_pair(struct ctl *);
+int	verb_pair_list(struct ctl *);
+int	verb_pair_revoke(struct ctl *);
 int	verb_token_rotate(struct ctl *);
+int	verb_audit_tail(struct ctl *);
+int	verb_audit_verify(struct ctl *);
+int	verb_audit_export(struct ctl *);
 
 #endif

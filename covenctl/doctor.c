@@ -1,3 +1,4 @@
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -11,6 +12,7 @@
 #include "common/jsonw.h"
 #include "common/mem.h"
 #include "covenctl/doctor.h"
+#include "covenctl/jsonr.h"
 
 static const struct {
 	const char	*id, *finding, *exe, *hint;
@@ -43,8 +45,9 @@ found(struct doctor *d, const char *id, enum finding_status status,
 	if (d->n == FINDINGS_MAX)
 		return;
 	f = &d->found[d->n++];
-	f->id = id;
-	f->status = status;
+	(void)snprintf(f->id, sizeof(f->id), "%s", id);
+	f->status = f->strict = status;
+	f->json_only = d->json_only;
 	va_start(ap, fmt);
 	(void)vsnprintf(f->message, sizeof(f->message), fmt, ap);
 	va_end(ap);
@@ -77,34 +80,14 @@ doctor_try(struct trial (*fn)(void *), void *ctx, struct trial *out)
 	return n == (ssize_t)sizeof(*out) ? 0 : -ECHILD;
 }
 
-/* A regular file that someone may execute, in a folder of PATH. */
-static bool
-on_path(const char *exe, char *where, size_t len)
-{
-	const char *path = getenv("PATH");
-	struct stat st;
-	size_t n;
-
-	for (; path != NULL; path = path[n] == ':' ? path + n + 1 : NULL) {
-		n = strcspn(path, ":");
-		if (n == 0 || snprintf(where, len, "%.*s/%s", (int)n, path,
-		    exe) >= (int)len)
-			continue;
-		if (stat(where, &st) == 0 && S_ISREG(st.st_mode) &&
-		    (st.st_mode & 0111) != 0)
-			return true;
-	}
-	return false;
-}
-
 static void
 check_harnesses(struct doctor *d)
 {
+	unsigned n = 0, all = nitems(harnesses);
 	char where[PATH_MAX];
-	size_t n = 0;
 
 	for (size_t i = 0; i < nitems(harnesses); i++) {
-		if (on_path(harnesses[i].exe, where, sizeof(where))) {
+		if (doctor_on_path(harnesses[i].exe, where, sizeof(where))) {
 			n++;
 			found(d, harnesses[i].finding, FINDING_PASS, NULL,
 			    "%s", where);
@@ -112,14 +95,63 @@ check_harnesses(struct doctor *d)
 			found(d, harnesses[i].finding, FINDING_WARN,
 			    harnesses[i].hint, "not on PATH");
 	}
+	n += check_manifest(d, &all);
 	/* Without any, commands still run: exec needs no agent. */
-	if (n == 0)
+	if (n == 0) {
 		found(d, "harnesses", FINDING_WARN,
 		    "for covenctl run, install one of the agents above",
 		    "no agent is installed; covenctl exec works without");
+		d->found[d->n - 1].strict = FINDING_FAIL;
+	} else
+		found(d, "harnesses", FINDING_PASS, NULL, "%u of %u found",
+		    n, all);
+}
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD	77	/* Linux 6.5: uapi/asm-generic/socket.h */
+#endif
+
+/* Can the kernel name who connects, so that it can be looked at? */
+static bool
+peers_have_names(void)
+{
+	int pair[2], fd = -1;
+	socklen_t len = sizeof(fd);
+	bool can;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		return false;
+	can = getsockopt(pair[0], SOL_SOCKET, SO_PEERPIDFD, &fd, &len) == 0;
+	mem_close(&fd);
+	mem_close(&pair[0]);
+	mem_close(&pair[1]);
+	return can;
+}
+
+static void
+check_auth(struct doctor *d)
+{
+	static const char hint[] = "set auth.mode = \"token\" in coven.toml";
+
+	if (d->daemon.refused)
+		found(d, "auth", FINDING_WARN, "read session-token of the "
+		    "home, or give --token-file", "token mode: the daemon "
+		    "refuses the token of this caller, or that it has none");
+	else if (d->daemon.token_mode)
+		found(d, "auth", FINDING_PASS, NULL,
+		    "token mode: each request carries a token");
+	else if (!peers_have_names())
+		found(d, "auth", d->daemon.state == DAEMON_RUNNING ?
+		    FINDING_FAIL : FINDING_WARN, hint, "this kernel does not "
+		    "name who connects (SO_PEERPIDFD, Linux 6.5): in peer "
+		    "mode nothing can be launched or changed");
+	else if (d->daemon.state == DAEMON_RUNNING)
+		found(d, "auth", FINDING_PASS, NULL, "peer mode: every "
+		    "process of yours is you, and so is whoever reaches a "
+		    "socket that ssh forwards");
 	else
-		found(d, "harnesses", FINDING_PASS, NULL, "%zu of %zu found",
-		    n, nitems(harnesses));
+		found(d, "auth", FINDING_PASS, NULL, "peers can be named; "
+		    "in peer mode, the default, a forwarded socket is you");
 }
 
 static void
@@ -130,12 +162,14 @@ check_network(struct doctor *d)
 	    "exists; exec runs without a network");
 }
 
-/* daemon first and harnesses next: the order that scripts know. */
+/* Up to credentials the order is the one that scripts know. */
 static void (*const checks[])(struct doctor *) = {
-	check_daemon, check_harnesses, check_home, check_home_path,
+	check_daemon, check_repos, check_harnesses, check_engine,
+	check_familiars, check_credentials,
+	check_home, check_home_path,
 	check_home_fs, check_home_socket, check_namespaces, check_proc,
 	check_landlock, check_seccomp, check_cgroup, check_idmap,
-	check_network,
+	check_auth, check_network,
 };
 
 /* The nearest folder upwards that is a git working tree. */
@@ -161,11 +195,25 @@ find_project(struct doctor *d)
 	}
 }
 
+static enum finding_status
+status_of(const struct doctor *d, const struct finding *f)
+{
+	return d->json ? f->strict : f->status;
+}
+
+/* Is it part of the form that is asked for? */
+static bool
+wanted(const struct doctor *d, const struct finding *f)
+{
+	return d->json || !f->json_only;
+}
+
 static bool
 any(const struct doctor *d, enum finding_status status)
 {
 	for (size_t i = 0; i < d->n; i++)
-		if (d->found[i].status == status)
+		if (wanted(d, &d->found[i]) &&
+		    status_of(d, &d->found[i]) == status)
 			return true;
 	return false;
 }
@@ -174,7 +222,8 @@ any(const struct doctor *d, enum finding_status status)
 static bool
 is_harness(const struct finding *f)
 {
-	return strncmp(f->id, "harness:", 8) == 0;
+	return strncmp(f->id, "harness:", 8) == 0 ||
+	    strncmp(f->id, "credentials:", 12) == 0;
 }
 
 /* Calls put for each next step, the blocking ones first. */
@@ -187,7 +236,8 @@ next_steps(const struct doctor *d, void (*put)(void *, const char *),
 
 	for (size_t k = 0; k < nitems(order); k++)
 		for (size_t i = 0; i < d->n; i++)
-			if (d->found[i].status == order[k] &&
+			if (wanted(d, &d->found[i]) &&
+			    status_of(d, &d->found[i]) == order[k] &&
 			    d->found[i].hint[0] != '\0' &&
 			    !is_harness(&d->found[i]))
 				put(to, d->found[i].hint);
@@ -213,6 +263,8 @@ put_redacted(void *to, const char *s)
 	const struct {
 		const char *path, *token;
 	} names[] = {
+		{ r->d->daemon.socket, "<daemon-socket>" },
+		{ r->d->engine, TOKEN_ENGINE },
 		{ r->d->ctl->home.path, "<coven-home>" },
 		{ r->d->project, "<project>" },
 		{ user != NULL ? user : "", "<home>" },
@@ -243,6 +295,7 @@ print_json(const struct doctor *d)
 	autobuf struct buf b = { 0 };
 	struct redacted r = { .d = d };
 	bool blocking = any(d, FINDING_FAIL);
+	autojr struct jr *doc = NULL;
 
 	jw_init(&r.j, &b);
 	jw_object(&r.j);
@@ -257,9 +310,11 @@ print_json(const struct doctor *d)
 
 		jw_object(&r.j);
 		jw_kstr(&r.j, "id", f->id);
-		jw_kstr(&r.j, "status", statuses[f->status].name);
+		jw_kstr(&r.j, "status", statuses[f->strict].name);
 		jw_name(&r.j, "message");
-		put_redacted(&r, f->message);
+		/* Where an agent lies is nobody else's business. */
+		put_redacted(&r, is_harness(f) && f->status == FINDING_PASS ?
+		    "its executable is available" : f->message);
 		if (f->hint[0] != '\0') {
 			jw_name(&r.j, "hint");
 			put_redacted(&r, f->hint);
@@ -272,7 +327,10 @@ print_json(const struct doctor *d)
 	next_steps(d, put_redacted, &r);
 	jw_array_end(&r.j);
 	jw_object_end(&r.j);
-	return printf("%s\n", buf_head(&b)) < 0 ? CTL_FAILED : CTL_OK;
+	/* Broken into lines, as its readers are used to. */
+	if (jr_parse(buf_head(&b), buf_left(&b), &doc) < 0)
+		return CTL_FAILED;
+	return printf("%s\n", jr_pretty(doc)) < 0 ? CTL_FAILED : CTL_OK;
 }
 
 static void
@@ -290,6 +348,8 @@ print_lines(const struct doctor *d)
 	for (size_t i = 0; i < d->n; i++) {
 		const struct finding *f = &d->found[i];
 
+		if (f->json_only)
+			continue;
 		(void)printf("%s%s%s  %-18s %s", tty ?
 		    statuses[f->status].colour : "", statuses[f->status].mark,
 		    tty ? "\033[0m" : "", f->id, f->message);
@@ -308,6 +368,7 @@ verb_doctor(struct ctl *ctl)
 	bool blocking;
 
 	d->ctl = ctl;
+	d->json = ctl->opt[OPT_JSON] != NULL;
 	client_init(&ctl->client, &ctl->home);
 	ctl->client.token_file = ctl->opt[OPT_TOKEN_FILE];
 	d->home = home_name(&ctl->home, ctl->opt[OPT_HOME]);

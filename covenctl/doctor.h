@@ -11,14 +11,23 @@
 
 enum finding_status { FINDING_PASS, FINDING_WARN, FINDING_FAIL };
 
+#define FINDING_ID_MAX	80
+
+/* What stands in a report for the paths of this machine. */
+#define TOKEN_REPO	"<repo>"
+#define TOKEN_REPOS	"<repos-config>"
+#define TOKEN_ENGINE	"<engine>"
+
 struct finding {
-	const char		*id;
+	char			 id[FINDING_ID_MAX];
 	enum finding_status	 status;
+	enum finding_status	 strict;	/* with --json */
+	bool			 json_only;
 	char			 message[1024];
 	char			 hint[1024];	/* "": none */
 };
 
-#define FINDINGS_MAX	64
+#define FINDINGS_MAX	256
 
 struct doctor {
 	struct ctl	*ctl;
@@ -26,11 +35,14 @@ struct doctor {
 	struct daemon	 daemon;
 	bool		 untrusted;	/* the socket is refused */
 	char		 project[PATH_MAX];	/* "": not in one */
+	char		 engine[PATH_MAX];	/* "": not found */
+	bool		 json;		/* which form is asked for */
+	bool		 json_only;	/* of what is found now */
 	struct finding	 found[FINDINGS_MAX];
 	size_t		 n;
 };
 
-/* Add one; hint may be NULL.  id lives as long as the program. */
+/* Add one; hint may be NULL. */
 void	found(struct doctor *, const char *id, enum finding_status,
 	    const char *hint, const char *fmt, ...)
 	    __attribute__((format(printf, 5, 6)));
@@ -45,6 +57,16 @@ struct trial {
 };
 int	doctor_try(struct trial (*fn)(void *), void *ctx, struct trial *);
 
+/* A regular file that someone may execute; in an absolute folder of PATH. */
+bool	doctor_executable(const char *);
+bool	doctor_on_path(const char *exe, char *where, size_t len);
+
+/* doctor_contract.c: how many are installed, and *all of how many. */
+unsigned check_manifest(struct doctor *, unsigned *all);
+void	check_repos(struct doctor *);
+void	check_engine(struct doctor *);
+void	check_familiars(struct doctor *);
+void	check_credentials(struct doctor *);
 void	check_home(struct doctor *);
 void	check_home_path(struct doctor *);
 void	check_home_fs(struct doctor *);

@@ -93,11 +93,14 @@ void
 ctl_help_verb(const struct verb *v, struct buf *b)
 {
 	char page[64];
+	size_t n;
 
 	(void)buf_addf(b, "usage: covenctl %s%s%s%s\n\n", v->name,
 	    v->opts != 0 ? " [OPTION...]" : "", *v->args != '\0' ? " " : "",
 	    v->args);
-	(void)buf_addf(b, "%s: %s.\n\n", v->name, v->summary);
+	n = strlen(v->summary);
+	(void)buf_addf(b, "%s: %s%s\n\n", v->name, v->summary,
+	    n != 0 && v->summary[n - 1] == '?' ? "" : ".");
 	put_wrapped(b, v->help);
 	if (v->opts != 0)
 		(void)buf_adds(b, "\nOptions:\n");

@@ -155,3 +155,10 @@ jr_text(const struct jr *v)
 	return json_object_to_json_string_ext(as_c(v),
 	    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
+
+const char *
+jr_pretty(const struct jr *v)
+{
+	return json_object_to_json_string_ext(as_c(v), JSON_C_TO_STRING_PRETTY |
+	    JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+}

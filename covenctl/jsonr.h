@@ -35,5 +35,7 @@ bool		 jr_ktrue(const struct jr *, const char *name);
 
 /* The value as JSON text; valid until the value is used again. */
 const char	*jr_text(const struct jr *);
+/* The same over several lines. */
+const char	*jr_pretty(const struct jr *);
 
 #endif

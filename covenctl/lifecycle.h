@@ -20,6 +20,9 @@ struct daemon {
 
 #define PROBE_MS	2000
 
+/* ../sbin/coven-monitor beside our own program; 0 or an exit status. */
+int	daemon_program(char out[PATH_MAX]);
+
 /*
  * GET /health within PROBE_MS, and daemon.json where that fails.  0, or the
  * client's code for a socket that is not to be trusted (why is set).

@@ -2,14 +2,17 @@ noinst_LIBRARIES += libcovenctl.a
 libcovenctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) $(SMARTCOLS_CFLAGS)
 libcovenctl_a_SOURCES = \
 	covenctl/api.c covenctl/api.h \
+	covenctl/audit.c covenctl/audit.h covenctl/audit_verify.c \
 	covenctl/bearer.c covenctl/bearer.h \
 	covenctl/client.c covenctl/client.h \
+	covenctl/config.c \
 	covenctl/attach.c covenctl/follow.c \
 	covenctl/detach.c covenctl/detach.h \
 	covenctl/sse.c covenctl/sse.h \
 	covenctl/args.c covenctl/ctl.h covenctl/verbs.c \
 	covenctl/complete.c covenctl/help.c covenctl/record.c \
 	covenctl/doctor.c covenctl/doctor.h \
+	covenctl/doctor_contract.c \
 	covenctl/doctor_home.c covenctl/doctor_kernel.c \
 	covenctl/feed.c covenctl/feed.h \
 	covenctl/home.c covenctl/home.h \
@@ -17,6 +20,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/launch.c \
 	covenctl/lifecycle.c covenctl/lifecycle.h \
 	covenctl/panic.c \
+	covenctl/pair.c \
 	covenctl/progress.c covenctl/progress.h \
 	covenctl/reply.c covenctl/reply.h \
 	covenctl/screen.c covenctl/screen.h \
@@ -26,8 +30,10 @@ libcovenctl_a_SOURCES = \
 	covenctl/text.c covenctl/text.h \
 	covenctl/token.c \
 	covenctl/tty.c covenctl/tty.h \
+	covenctl/verify.c covenctl/verify.h \
 	covenctl/watch.c covenctl/watch.h
-COVENCTL_LIBS = libcovenctl.a $(COMMON_LIBS) $(JSONC_LIBS) $(SMARTCOLS_LIBS)
+COVENCTL_LIBS = libcovenctl.a $(COMMON_LIBS) $(JSONC_LIBS) \
+	$(SMARTCOLS_LIBS) $(SODIUM_LIBS)
 
 bin_PROGRAMS += covenctl/covenctl
 covenctl_covenctl_SOURCES = covenctl/main.c
@@ -52,7 +58,9 @@ $(CTL_COMPLETION): covenctl/covenctl$(EXEEXT)
 dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-archive.1 \
 	doc/covenctl-attach.1 \
+	doc/covenctl-audit.1 \
 	doc/covenctl-completion.1 \
+	doc/covenctl-config.1 \
 	doc/covenctl-doctor.1 \
 	doc/covenctl-events.1 \
 	doc/covenctl-exec.1 \
@@ -61,6 +69,7 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-kill.1 \
 	doc/covenctl-log.1 \
 	doc/covenctl-logs.1 \
+	doc/covenctl-pair.1 \
 	doc/covenctl-panic.1 \
 	doc/covenctl-restart.1 \
 	doc/covenctl-run.1 \
@@ -73,13 +82,16 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-token.1
 EXTRA_DIST += tests/golden/covenctl-help.txt
 
-CTL_TESTS = tests/unit/test_screen tests/unit/test_ctl_parts tests/unit/test_ctl \
+CTL_TESTS = tests/unit/test_verify tests/unit/test_screen \
+	tests/unit/test_ctl_parts tests/unit/test_ctl \
 	tests/unit/test_ctl_daemon tests/unit/test_ctl_follow
 check_PROGRAMS += $(CTL_TESTS)
 TESTS += $(CTL_TESTS)
 CTL_FAKE = tests/unit/test_ctl_server.c tests/unit/test_ctl_server.h
 tests_unit_test_screen_SOURCES = tests/unit/test_screen.c
 tests_unit_test_screen_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_verify_SOURCES = tests/unit/test_verify.c
+tests_unit_test_verify_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_parts_SOURCES = tests/unit/test_ctl_parts.c
 tests_unit_test_ctl_parts_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c $(CTL_FAKE)

@@ -35,7 +35,7 @@ struct panic {
 	int64_t		 until_ns;
 };
 
-/* --- a process, as its status file tells everyone ------------------------- */
+/* --- a process, as its status file tells everyone ----------------------- */
 
 struct status {
 	char	name[32];
@@ -97,7 +97,7 @@ open_init(pid_t pid, pid_t monitor)
 	return fd;
 }
 
-/* --- by the monitor's children -------------------------------------------- */
+/* --- by the monitor's children ------------------------------------------ */
 
 static size_t
 find_inits(pid_t monitor, int fds[INITS_MAX])

@@ -34,9 +34,9 @@ struct starting {
 	pid_t		 pid;
 };
 
-/* ../sbin/coven-monitor beside our own program; no variable chooses it. */
-static int
-find_monitor(char out[PATH_MAX])
+/* No variable chooses it. */
+int
+daemon_program(char out[PATH_MAX])
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -286,7 +286,7 @@ static int
 start_daemon(struct ctl *ctl)
 {
 	struct starting s = { .ctl = ctl, .log = -1, .ready = -1 };
-	int rc = find_monitor(s.program);
+	int rc = daemon_program(s.program);
 
 	progress_open(&s.progress);
 	if (rc == 0)
@@ -303,7 +303,7 @@ start_foreground(struct ctl *ctl)
 	char program[PATH_MAX];
 	char *argv[] = { (char *)(uintptr_t)"coven-monitor",
 	    (char *)(uintptr_t)"--home", ctl->home.path, NULL };
-	int rc = find_monitor(program);
+	int rc = daemon_program(program);
 
 	if (rc != 0)
 		return rc;

@@ -52,8 +52,20 @@ static const struct opt opts[OPT_COUNT] = {
 	    NULL },
 	[OPT_NO_NEWLINE] = { "no-newline", NULL, "send TEXT as it is", 0,
 	    NULL },
+	[OPT_SCOPE] = { "scope", "LIST",
+	    "of list, read, input and launch:HARNESS", 0, NULL },
+	[OPT_EXPIRES] = { "expires", "TIME",
+	    "how long it is good for, such as 12h (else 30d)", 0, NULL },
 	[OPT_DETACH_KEY] = { "detach-key", "KEYS",
 	    "what leaves it (ctrl-] if not given)", 0, NULL },
+	[OPT_MATCH] = { "match", "GLOB", "only verbs like this: 'auth.*'", 0,
+	    NULL },
+	[OPT_HEADS] = { "heads", "FILE",
+	    "heads kept elsewhere (else the home's audit.heads)", 0, NULL },
+	[OPT_KEY] = { "key", "FILE",
+	    "their public key (else the home's keys/audit.pub)", 0, NULL },
+	[OPT_FROM] = { "from", "FILE", "an export, not the daemon's records",
+	    0, NULL },
 	[OPT_YES] = { "yes", NULL, "do not ask first", 'y', NULL },
 	[OPT_FOREGROUND] = { "foreground", NULL,
 	    "become the daemon; log to standard error", 0, NULL },
@@ -79,6 +91,17 @@ static const struct verb verbs[] = {
 	    0, 0, 0, NULL,
 	    "Tries each thing that a launch needs and says how to repair "
 	    "what is missing.  The exit status is 1 when a check fails." },
+	{ "config check", "", "are the files in order?", verb_config_check, 0,
+	    0, 0, VERB_HOME, NULL,
+	    "Reads /etc/coven/coven.toml, the home's coven.toml, "
+	    "privacy.toml, familiars.toml and the harness manifests as the "
+	    "daemon would, and says what it would refuse: "
+	    "file:line: key: rule." },
+	{ "config show", "", "what is in force, and from where",
+	    verb_config_show, 0, 0, 0, VERB_HOME, NULL,
+	    "Every key, its value, and whether that is the default, the "
+	    "system's or the owner's, and locked.  A daemon that runs has "
+	    "what was there when it started." },
 	{ "run", "HARNESS PROMPT...", "run an agent and show its output",
 	    verb_run, O(PROJECT) | O(CWD) | O(INTERACTIVE) | O(STREAM) |
 	    O(MODEL) | O(TITLE), 2, -1, VERB_HOME,
@@ -133,11 +156,38 @@ static const struct verb verbs[] = {
 	    "kills the sessions' cgroup where there is one, else the inits "
 	    "that are the daemon's children, and returns when all are gone. "
 	    "The daemon goes on and records how each of them ended." },
+	{ "pair", "NAME", "make a token for a forwarded socket", verb_pair,
+	    O(SCOPE) | O(EXPIRES), 1, 1, VERB_HOME, NULL,
+	    "Prints, once, a token that is good for the scopes and the time "
+	    "that are given and for nothing else.  Whoever reaches the "
+	    "socket from elsewhere sends it." },
+	{ "pair list", "", "list paired tokens", verb_pair_list, 0,
+	    0, 0, VERB_HOME, NULL,
+	    "Their names, what they may, how long, and their last use." },
+	{ "pair revoke", "NAME", "end a paired token", verb_pair_revoke, 0,
+	    1, 1, VERB_HOME, NULL,
+	    "It is refused from now on, and what its holder watches is "
+	    "closed." },
 	{ "token rotate", "", "exchange the session token",
 	    verb_token_rotate, 0, 0, 0, VERB_HOME, NULL,
 	    "In token mode each request carries the token that lies in the "
 	    "home's session-token.  It is new at every start; this makes a "
 	    "new one now.  The old one is good for five more seconds." },
+	{ "audit tail", "", "the last records of the audit",
+	    verb_audit_tail, O(LIMIT) | O(MATCH) | O(FOLLOW), 0, 0,
+	    VERB_HOME, NULL,
+	    "A line a record: number, time, verb, session, who asked for it, "
+	    "and what was done.  Twenty, unless --limit says otherwise." },
+	{ "audit verify", "", "does the audit hold?", verb_audit_verify,
+	    O(HEADS) | O(KEY) | O(FROM), 0, 0, 0, NULL,
+	    "Computes the chain of the records again and compares it with "
+	    "the signed heads that the monitor kept.  Names the first record "
+	    "that was changed, removed or moved; else says up to where the "
+	    "audit is complete, and what after that nothing proves yet." },
+	{ "audit export", "[FILE]", "the audit with its heads, as JSON lines",
+	    verb_audit_export, 0, 0, 1, VERB_HOME, NULL,
+	    "What audit verify --from needs, to be kept elsewhere.  Without "
+	    "FILE, to standard output; one that exists is left alone." },
 	{ "completion", "bash|zsh|fish", "print a shell's completion",
 	    verb_completion, 0, 1, 1, 0, "bash zsh fish",
 	    "Generated from the same table as this help and installed with "

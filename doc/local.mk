@@ -10,7 +10,7 @@ dist_man_MANS += \
 	doc/privacy.toml.5
 dist_doc_DATA = doc/openapi.yaml
 EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
-	doc/SECURITY.md \
+	doc/SECURITY.md doc/WEAKNESSES.md \
 	doc/adr/0001-llhttp-and-a-head-scanner.md \
 	doc/adr/0002-libmd-inside-the-monitor.md \
 	doc/adr/0003-prepare-precedes-the-record.md \
@@ -18,5 +18,8 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0005-becoming-the-payload-to-make-its-namespace.md \
 	doc/adr/0006-who-lives-inside-a-session.md \
 	doc/adr/0012-redaction-by-leads-and-classes.md \
+	doc/adr/0007-spares.md \
 	doc/adr/0008-events-in-blocks-and-segments.md \
+	doc/adr/0010-audit-chain.md \
+	doc/adr/0011-tokens-and-pairing.md \
 	packaging/systemd/coven.service packaging/systemd/coven@.service

@@ -1,16 +1,25 @@
 /* The only file that includes seccomp.h. */
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <seccomp.h>
 
+#include "common/buf.h"
 #include "common/mem.h"
 #include "sandbox/filter.h"
 #include "sandbox/syscalls.h"
 
 #define LOW32		0xffffffffULL
+#define CODE_MAX	(BPF_MAXINSNS * sizeof(struct sock_filter))
 
 const char *
 filter_name(enum filter_id id)
@@ -151,6 +160,71 @@ build(const struct filter_def *def, scmp_filter_ctx *out)
 	return r;
 }
 
+/* The last one that was compiled. */
+static struct {
+	bool		 there;
+	enum filter_id	 id;
+	struct buf	 code;		/* struct sock_filter, an array */
+} compiled;
+
+/* The library writes instructions to a descriptor and nowhere else. */
+static int
+read_code(scmp_filter_ctx ctx, struct buf *code)
+{
+	autoclose int fd = memfd_create("filter", MFD_CLOEXEC);
+	struct stat st;
+	char *to;
+	int r;
+
+	if (fd == -1)
+		return -errno;
+	r = seccomp_export_bpf(ctx, fd);
+	if (r < 0)
+		return r;
+	buf_init(code, CODE_MAX);
+	if (fstat(fd, &st) == -1 || st.st_size <= 0 ||
+	    (to = buf_reserve(code, (size_t)st.st_size)) == NULL)
+		return -EMSGSIZE;
+	if (pread(fd, to, (size_t)st.st_size, 0) != st.st_size)
+		return -EIO;
+	buf_commit(code, (size_t)st.st_size);
+	return 0;
+}
+
+int
+filter_compile(enum filter_id id)
+{
+	autobuf struct buf code = { 0 };
+	scmp_filter_ctx ctx = NULL;
+	int r;
+
+	r = build(syscall_filter(id), &ctx);
+	if (r == 0)
+		r = read_code(ctx, &code);
+	seccomp_release(ctx);
+	if (r < 0)
+		return r;
+	buf_fini(&compiled.code);
+	compiled.code = code;
+	code = (struct buf){ 0 };
+	compiled.id = id;
+	compiled.there = true;
+	return 0;
+}
+
+static int
+load_compiled(void)
+{
+	struct sock_fprog p = {
+	    .len = (unsigned short)(buf_left(&compiled.code) /
+	    sizeof(struct sock_filter)),
+	    .filter = (void *)compiled.code.data };
+
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0U, &p) == -1)
+		return -errno;
+	return 0;
+}
+
 /*
  * The small program goes first: of two that fail a call the kernel takes the
  * errno of the one loaded last, which is the row's own.
@@ -158,16 +232,16 @@ build(const struct filter_def *def, scmp_filter_ctx *out)
 int
 filter_load(enum filter_id id)
 {
-	const struct filter_def *def = syscall_filter(id);
-	scmp_filter_ctx ctx = NULL;
-	int r;
+	int r = 0;
 
-	r = build(def, &ctx);
-	if (r == 0 && def->reviewed_only)
+	if (!compiled.there || compiled.id != id)
+		r = filter_compile(id);
+	if (r == 0 && syscall_filter(id)->reviewed_only)
 		r = reviewed_load();
 	if (r == 0)
-		r = seccomp_load(ctx);
-	seccomp_release(ctx);
+		r = load_compiled();
+	buf_fini(&compiled.code);
+	compiled.there = false;
 	return r;
 }
 

@@ -17,6 +17,11 @@ enum filter_id {
 };
 
 const char	*filter_name(enum filter_id);
+/*
+ * Turn its rows into instructions, for a filter_load of the same one that is
+ * to be quick.  0 or -errno.
+ */
+int	filter_compile(enum filter_id);
 /* Load it into this process; needs no_new_privs.  0 or -errno. */
 int	filter_load(enum filter_id);
 /* Pseudo filter code (seccomp_export_pfc), for tests/golden.  0 or -errno. */

@@ -15,6 +15,7 @@
 
 
 static bool want_userns = true;
+static char *title;
 
 void
 role_options(int argc, char **argv)
@@ -24,6 +25,8 @@ role_options(int argc, char **argv)
 	for (i = 1; i < argc; i++) {
 		if (strcmp(argv[i], ROLE_NO_USERNS) == 0)
 			want_userns = false;
+		else if (strcmp(argv[i], ROLE_SESSION) == 0 && i + 1 < argc)
+			role_title_at(argv[++i]);
 #ifdef COVEN_FAILPOINTS
 		else if (strcmp(argv[i], ROLE_FAILPOINT) == 0 && i + 1 < argc)
 			failpoint_arm(argv[++i]);
@@ -31,6 +34,23 @@ role_options(int argc, char **argv)
 		else
 			fatal("read options: %s: not one", argv[i]);
 	}
+}
+
+void
+role_title_at(char *arg)
+{
+	title = arg;
+}
+
+void
+role_title(const char *id)
+{
+	size_t i;
+
+	if (title == NULL || *id == '\0')
+		return;
+	for (i = 0; title[i] != '\0'; i++)
+		title[i] = *id != '\0' ? *id++ : ' ';
 }
 
 /* --- the first words ----------------------------------------------------- */

@@ -22,8 +22,23 @@
 #define ROLE_NO_USERNS	"--no-userns"
 #define ROLE_FAILPOINT	"--failpoint"	/* test build: NAME follows */
 
+/*
+ * A session's role: the session's id follows, or for a spare ROLE_SPARE in
+ * as many characters.  Lists of processes show it, nothing reads it.
+ */
+#define ROLE_SESSION	"--session"
+#define ROLE_SPARE	"spare                               "
+
 /* Call first in main.  An unknown argument is fatal. */
 void	role_options(int argc, char **argv);
+
+/*
+ * An argument of this process that role_title writes a session's id over;
+ * ids that do not fit are cut.  Nothing happens where there is no such
+ * argument, or no id.
+ */
+void	role_title_at(char *arg);
+void	role_title(const char *id);
 
 /*
  * Enter the profile of role self (sandbox/profile.c), then open the control

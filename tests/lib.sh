@@ -303,8 +303,26 @@ monitor_kill() {
 
 # roles NAME: the pids of coven-NAME that descend from this test.  The name of
 # a process is cut at 15 bytes by the kernel, which none of ours reaches.
+# Spares are no session's: they say so in their arguments, and are told apart.
 roles() {
-	"$TOOLS/leftovers" tree "$COVEN_GUARD" "coven-$1"
+	local pid
+
+	for pid in $("$TOOLS/leftovers" tree "$COVEN_GUARD" "coven-$1"); do
+		is_spare "$pid" || printf '%s\n' "$pid"
+	done
+}
+
+is_spare() {
+	tr '\000' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -q '^spare  *$'
+}
+
+# spares NAME: the pids of those that wait for a session.
+spares() {
+	local pid
+
+	for pid in $("$TOOLS/leftovers" tree "$COVEN_GUARD" "coven-$1"); do
+		! is_spare "$pid" || printf '%s\n' "$pid"
+	done
 }
 
 # role_pid NAME: the first of them; fails when there is none.
@@ -317,13 +335,19 @@ role_pid() {
 
 # --- clients -------------------------------------------------------------------
 
-# http METHOD TARGET [BODY]: sets STATUS; the body is in $W/body.
+# http METHOD TARGET [BODY]: sets STATUS; the body is in $W/body.  It sends
+# the home's session token where there is one, or what HTTP_TOKEN holds.
 http() {
-	local body=${3-}
+	local body=${3-} token=${HTTP_TOKEN-} auth=''
 
-	printf '%s %s HTTP/1.1\r\nHost: coven\r\nContent-Type: %s\r\n%s%d\r\n\r\n%s' \
-	    "$1" "$2" application/json "Content-Length: " "${#body}" "$body" |
-	    raw -h
+	if [ -z "${HTTP_TOKEN+set}" ] && [ -f "$COVEN_HOME/session-token" ]; then
+		token=$(<"$COVEN_HOME/session-token")
+	fi
+	[ -z "$token" ] || printf -v auth 'Authorization: Bearer %s\r\n' \
+	    "$token"
+	printf '%s %s HTTP/1.1\r\nHost: coven\r\nContent-Type: %s\r\n%s%d\r\n%s\r\n%s' \
+	    "$1" "$2" application/json "Content-Length: " "${#body}" \
+	    "$auth" "$body" | raw -h
 }
 
 # raw [OPTION ...]: the bytes of standard input, exactly.  As http.  What was
@@ -408,7 +432,8 @@ print(len(lines), "lines")' "$1"
 }
 
 no_roles() {
-	[ -z "$(roles apid; roles stored; roles runner; roles init)" ]
+	[ -z "$(roles apid; roles stored; roles runner; roles init
+	    spares runner; spares init)" ]
 }
 
 # --- leftovers ------------------------------------------------------------------

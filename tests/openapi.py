@@ -158,7 +158,8 @@ def routes_of(tree):
             r'\{\s*"(\w+)",\s*(\w+),\s*"([^"]*)",\s*(\w+),', rows):
         if handler == "NULL":
             continue
-        yield method.lower(), {"SESSION": "/sessions/{id}" + text}.get(
+        yield method.lower(), {"SESSION": "/sessions/{id}" + text,
+                               "BELOW": text + "{name}"}.get(
             match, text.removeprefix(PREFIX))
 
 
@@ -322,7 +323,7 @@ class Request:
         if first[0] != first[0].upper():
             self.method = ""
         target = first[1] if len(first) > 1 else ""
-        self.path, _, query = target.partition("?")
+        self.path, self.asks, query = target.partition("?")
         self.query = {}
         for pair in query.split("&"):
             name, sep, value = pair.partition("=")
@@ -359,10 +360,17 @@ class Api:
 
     def find(self, request):
         """The row of a request, or that of all others."""
+        otherwise = self.doc["x-otherwise"]
+        for row in otherwise.get("reserved", []):
+            if row["method"] == request.method and re.fullmatch(
+                    f"({re.escape(PREFIX)})?{row['path']}", request.path):
+                return otherwise, []
         for pattern, method, operation, params in self.rows:
-            if method == request.method and pattern.fullmatch(request.path):
+            if method == request.method and pattern.fullmatch(
+                    request.path) and not (
+                        request.asks and "x-only-prefixed" in operation):
                 return operation, params
-        return self.doc["x-otherwise"], []
+        return otherwise, []
 
     def check(self, schema, value, what):
         """Raises ValueError with the deepest cause."""

@@ -120,6 +120,15 @@ many_words(struct evil *e)
 		started(e);
 }
 
+/* That a tree stands, also where none was asked for. */
+static void
+prepared(struct evil *e)
+{
+	struct msg_init_prepared m = { 0 };
+
+	evil_send(e, TO_MONITOR, MSG_INIT_PREPARED, &m);
+}
+
 static void
 no_signals(struct evil *e)
 {
@@ -153,6 +162,7 @@ static const struct evil_act acts[] = {
 	{ "no_signals", no_signals, 1, true },
 	{ "descriptors_to_the_monitor", descriptors_to_the_monitor, 1, false },
 	{ "many_words", many_words, 1, false },
+	{ "prepared", prepared, 1, false },
 	{ "log_much", log_much, 1, true },
 	{ "stop_listening", evil_stop_listening, 1, true },
 	{ "any_row", evil_any_row, 3, false },
@@ -173,6 +183,19 @@ on_peer(struct chan *c, const union msg_any *m, int *fd)
 	chan_close(&e->chan[TO_RUNNER]);
 	return chan_open(&e->chan[TO_RUNNER], e->loop, fd, ROLE_INIT,
 	    ROLE_RUNNER, CS_SERVING, runner_handlers, e, evil_on_end);
+}
+
+/* A spare: most say that they are ready, and are taken for a session. */
+static int
+on_prepare(struct chan *c, const union msg_any *m, int *fd)
+{
+	struct evil *e = c->ctx;
+
+	if (!evil_once_in(e, 4))
+		prepared(e);
+	if (evil_once_in(e, 4))
+		e->started = true;
+	return evil_hear(c, m, fd);
 }
 
 /* Half of the lives speak before they are asked to. */
@@ -201,6 +224,8 @@ static chan_handler *const control_handlers[MSG__COUNT] = {
 	[MSG_INIT_ROOT] = on_root,
 	[MSG_INIT_MOUNT] = evil_hear,
 	[MSG_INIT_IO] = evil_hear,
+	[MSG_INIT_PREPARE] = on_prepare,
+	[MSG_INIT_BUILD] = evil_hear,
 	[MSG_INIT_GO] = on_go,
 	[MSG_INIT_SIGNAL] = evil_hear,
 };

@@ -196,6 +196,7 @@ static chan_handler *const peer_handlers[MSG__COUNT] = {
 	[MSG_RESUME] = evil_hear,
 	[MSG_EVENT_ACK] = evil_hear,
 	[MSG_RUN_INPUT] = evil_hear,
+	[MSG_RUN_RESIZE] = evil_hear,
 	[MSG_INIT_TTY] = evil_hear,
 	[MSG_INIT_EXIT] = evil_hear,
 };

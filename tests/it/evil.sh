@@ -196,6 +196,16 @@ one_each() {
 	[ "$(roles init | wc -l) $(roles runner | wc -l)" = "1 1" ]
 }
 
+# Those that wait for a session were made while the role was evil.
+end_spares() {
+	local pid
+
+	for pid in $(spares init) $(spares runner); do
+		kill -KILL "$pid"
+		wait_for "$LIVENESS" process_gone "$pid"
+	done
+}
+
 session_role() {
 	local role=$1 name="evil $1 ($MODE)" before n
 
@@ -220,6 +230,7 @@ session_role() {
 	t "$name: with its processes" wait_for 15 one_each
 	rm -rf "$W"/p* "$W"/k*
 	evil_are
+	end_spares
 	check_good "$name"
 	quiet "$name" apid stored
 	check_end "$name"

@@ -74,6 +74,54 @@ is "none was codex" "$(jget "$W/body" 'sessions.#')" 0
 t "a status that is none is refused" answers 400 GET \
     '/api/v1/sessions?status=active'
 
+# --- statistics ------------------------------------------------------------------
+
+# stat_of ID MEMBER
+stat_of() {
+	http GET /api/v1/stats && "$PYTHON" -c '
+import json, sys
+for row in json.load(open(sys.argv[1]))["sessions"]:
+    if row["sessionId"] == sys.argv[2]:
+        print(json.dumps(row[sys.argv[3]]))' "$W/body" "$1" "$2"
+}
+
+# at_least ID MEMBER NUMBER
+at_least() {
+	local got
+
+	got=$(stat_of "$1" "$2")
+	[ -n "$got" ] && [ "$got" -ge "$3" ]
+}
+
+# A shell that computes, and two that wait below another.
+# shellcheck disable=SC2016 # for the payload's shell
+launch sh -c 'sh -c "sleep 100 & sleep 100 & wait" &
+	i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; echo x; wait'
+BUSY=$ID
+t "what a session computes is counted" \
+    wait_for "$LIVENESS" at_least "$BUSY" cpuUs 50000
+t "its processes are" wait_for "$LIVENESS" at_least "$BUSY" processes 4
+t "and no more than there are" [ "$(stat_of "$BUSY" processes)" -le 4 ]
+t "its memory is" at_least "$BUSY" memoryBytes 100000
+t "what it printed is" wait_for "$LIVENESS" at_least "$BUSY" outputBytes 5
+t "and its age" wait_for "$LIVENESS" at_least "$BUSY" ageMs 100
+is "what has ended is not there" "$(stat_of "$DOG" ageMs)" ""
+http POST "/api/v1/sessions/$BUSY/kill"
+
+# --- what health says of it -----------------------------------------------------
+
+stored_bytes() {
+	http GET /api/v1/health &&
+	    [ "$(jget "$W/body" storage.databaseBytes)" -gt 0 ] &&
+	    [ "$(jget "$W/body" storage.walBytes)" -ge 4096 ] &&
+	    [ "$(jget "$W/body" storage.freeDiskBytes)" -gt 0 ] &&
+	    [ "$(jget "$W/body" eventWriter.committedEvents)" -gt 0 ]
+}
+
+t "health says how large the store is" wait_for "$LIVENESS" stored_bytes
+is "and since when it goes back" "$(jget "$W/body" \
+    storage.oldestRetainedEventAt | cut -c 1-4)" "$(date -u +%Y)"
+
 # --- archive and delete ------------------------------------------------------
 
 t "a live session is not deleted" answers 409 DELETE "/api/v1/sessions/$TTY"

@@ -1,13 +1,12 @@
 #!/bin/bash
-# Every promise of doc/SECURITY.md names a test, that test exists, and where
-# this run came past it, it passed.  A name in backquotes in the last column of
+# Every promise of doc/SECURITY.md, and every row of doc/WEAKNESSES.md, names a
+# test, that test exists, and where this run came past it, it passed.  A name in backquotes in the last column of
 # the promise table is a script of tests/it, a unit test, or the name of one
 # line of TAP.
 . "$(dirname "$0")/../lib.sh"
 W=$(mktemp -d /tmp/coven-it.XXXXXX)
 MONITOR_PID=
 TREE=$(cd "$(dirname "$0")/../.." && pwd)
-DOC=$TREE/doc/SECURITY.md
 
 exists() {
 	[ -e "$TREE/tests/it/$1.sh" ] || [ -e "$TREE/tests/unit/$1.c" ] ||
@@ -18,7 +17,8 @@ exists() {
 
 # Skipped is not passed: the line says so, and the reader decides.
 failed_in_this_run() {
-	grep -E '^not ok' "${IT_RESULTS:-/dev/null}" | grep -qE "(^| )$1( |\$)"
+	grep -E '^not ok' "${IT_RESULTS:-/dev/null}" |
+	    grep -qE "(^| )$1[a-z0-9_]*( |:|\$)"
 }
 
 # The promise table is the one whose last heading is "test".
@@ -26,7 +26,8 @@ awk -F'|' '
 	/^\|/ && $(NF - 1) ~ /^ *test *$/ { table = 1; next }
 	/^\|[-| ]*\|$/ { next }
 	!/^\|/ { table = 0 }
-	table { print $2 "|" $(NF - 1) }' "$DOC" >"$W/promises"
+	table { print $2 "|" $(NF - 1) }' "$TREE/doc/SECURITY.md" \
+    "$TREE/doc/WEAKNESSES.md" >"$W/promises"
 
 t "there are promises" test "$(wc -l <"$W/promises")" -gt 20
 while IFS='|' read -r promise tests; do

@@ -21,6 +21,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "sandbox/role.h"
 #include "tests/unit/init_driver.h"
 
 #define PATIENCE_MS	20000
@@ -83,9 +84,9 @@ static void __attribute__((noreturn))
 become_init(const struct monitor *m)
 {
 	static char name[] = "coven-init", out[] = "65534", u[] = "1000",
-	    zero[] = "0";
+	    zero[] = "0", spare[] = ROLE_SPARE;
 	char *in = m->d->uid_0 ? zero : u;
-	char *argv[] = { name, in, out, in, out, NULL };
+	char *argv[] = { name, in, out, in, out, spare, NULL };
 	char *envp[] = { NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -277,6 +278,17 @@ on_started(struct chan *c, const union msg_any *msg, int *fd)
 }
 
 static int
+on_prepared(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct monitor *m = c->ctx;
+
+	(void)msg;
+	(void)fd;
+	m->out->prepared = true;
+	return 0;
+}
+
+static int
 on_failed(struct chan *c, const union msg_any *msg, int *fd)
 {
 	struct monitor *m = c->ctx;
@@ -315,6 +327,7 @@ on_exit_msg(struct chan *c, const union msg_any *msg, int *fd)
 
 static chan_handler *const from_control[MSG__COUNT] = {
 	[MSG_HELLO] = on_hello,
+	[MSG_INIT_PREPARED] = on_prepared,
 	[MSG_INIT_STARTED] = on_started,
 	[MSG_INIT_FAILED] = on_failed,
 };
@@ -477,9 +490,35 @@ send_plan(struct monitor *m)
 		send_row(m, &row);
 	}
 	for (i = 0; i < nitems(common_rows); i++)
-		send_row(m, &common_rows[i]);
+		if (common_rows[i].op != MOUNT_COPY)
+			send_row(m, &common_rows[i]);
+}
+
+/* What belongs to a session: this is never built ahead. */
+static void
+send_session(struct monitor *m)
+{
+	size_t i;
+
+	for (i = 0; i < nitems(common_rows); i++)
+		if (common_rows[i].op == MOUNT_COPY)
+			send_row(m, &common_rows[i]);
 	for (i = 0; i < m->d->nrows; i++)
 		send_row(m, &m->d->rows[i]);
+}
+
+static bool
+build_ahead(struct monitor *m)
+{
+	struct msg_init_prepare prepare = { .network = m->d->network };
+
+	must(chan_send(&m->control, MSG_INIT_PREPARE, &prepare, -1) == 0,
+	    "INIT_PREPARE");
+	while (!m->out->prepared)
+		if (chan_wait(&m->control, 5000) != 0)
+			return false;
+	m->begun_ns = loop_now_ns();
+	return true;
 }
 
 /* stdin is empty; stdout and stderr are one pipe here. */
@@ -515,10 +554,12 @@ static void
 send_go(struct monitor *m)
 {
 	static const char envp[] = "PATH=/usr/bin:/bin\0HOME=/home/u\0LANG=C";
-	struct msg_init_go go = { .transport = m->d->transport,
-	    .network = m->d->network, .rows = 30, .cols = 100 };
+	struct msg_init_build build = { .transport = m->d->transport,
+	    .network = m->d->network, .rows = 30, .cols = 100,
+	    .hostname = "coven" };
+	struct msg_init_go go = { 0 };
 	struct msg_exec_plan plan = { .program = m->d->program,
-	    .hostname = "coven", .envp = { envp, sizeof(envp) } };
+	    .envp = { envp, sizeof(envp) } };
 	autobuf struct buf argv = { 0 }, record = { 0 };
 	int fd;
 
@@ -535,6 +576,8 @@ send_go(struct monitor *m)
 	must(msg_encode(&record, MSG_EXEC_PLAN, &plan) == 0, "EXEC_PLAN");
 	fd = memfd_make("plan", buf_head(&record), buf_left(&record));
 	must(fd >= 0, "memfd");
+	must(chan_send(&m->control, MSG_INIT_BUILD, &build, -1) == 0,
+	    "INIT_BUILD");
 	must(chan_send(&m->control, MSG_INIT_GO, &go, fd) == 0, "INIT_GO");
 	mem_close(&fd);
 }
@@ -606,9 +649,12 @@ serve(struct monitor *m)
 		if (chan_wait(&m->control, 5000) != 0)
 			goto run;
 	}
+	send_plan(m);
+	if (m->d->ahead && !build_ahead(m))
+		goto run;
 	send_root(m, project);
 	mem_close(&project);
-	send_plan(m);
+	send_session(m);
 	send_io(m);
 	send_runner(m);
 	if (m->d->meanwhile != NULL)

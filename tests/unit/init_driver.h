@@ -39,6 +39,7 @@ struct drive {
 	const char	*script;
 	const char	*project;
 	const char	*cwd;		/* relative; NULL: the project */
+	bool		 ahead;		/* the common rows are built before */
 	bool		 idmap;
 	bool		 uid_0;		/* what the payload sees as its uid */
 	enum act	 act;
@@ -49,7 +50,7 @@ struct drive {
 };
 
 struct result {
-	bool		 started, failed, exited;
+	bool		 prepared, started, failed, exited;
 	char		 step[64], text[512];
 	uint32_t	 error;
 	int32_t		 exit_code;

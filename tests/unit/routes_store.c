@@ -4,7 +4,10 @@
 #include <unistd.h>
 
 #include "common/chan.h"
+#include "common/clock.h"
+#include "common/digest.h"
 #include "common/limits.h"
+#include "common/jsonw.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/memfd.h"
@@ -20,6 +23,7 @@ static int held = -1;		/* the connection of STOP */
 static char externals[16][64];
 static unsigned nexternals;
 static int killed;
+static uint64_t rotate_tag;
 
 /* --- answers ------------------------------------------------------------ */
 
@@ -249,6 +253,20 @@ on_input(struct chan *c, const union msg_any *msg, int *fd)
 }
 
 static int
+on_stats(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct msg_stats_row row = { .id = "live", .age_ms = 1500,
+	    .output_bytes = 7, .measured = 1, .cpu_us = 250000,
+	    .memory = 4096, .processes = 2, .shared = 1 };
+	autobuf struct buf b = { 0 };
+
+	(void)fd;
+	if (msg_encode(&b, MSG_STATS_ROW, &row) < 0)
+		fatal("encode statistics");
+	return reply_rows(c, msg->session_stats.tag, STORE_OK, &b, 1, 0, AT);
+}
+
+static int
 on_archive(struct chan *c, const union msg_any *msg, int *fd)
 {
 	const struct msg_session_archive *m = &msg->session_archive;
@@ -312,6 +330,65 @@ on_signal(struct chan *c, const union msg_any *msg, int *fd)
 static struct msg_events waiting[1024];
 static unsigned nwaiting;
 
+static void
+write_event(struct jw *j, const char *session, uint64_t seq,
+    const char *payload, size_t n)
+{
+	jw_object(j);
+	jw_ku64(j, "seq", seq);
+	jw_kstr(j, "id", "e");
+	jw_kstr(j, "session_id", session);
+	jw_kstr(j, "kind", "output");
+	jw_name(j, "payload_json");
+	jw_strn(j, payload, n);
+	jw_kstr(j, "created_at", AT);
+	jw_object_end(j);
+}
+
+/* The whole answer as JSON, bounded as the real one's. */
+static int
+reply_json(struct chan *c, const struct msg_events *m, unsigned count,
+    const char *payload, size_t n)
+{
+	struct msg_reply reply = { .tag = m->tag, .code = STORE_OK,
+	    .json = 1, .text = "" };
+	uint32_t limit = m->limit != 0 ? m->limit : UINT32_MAX;
+	uint64_t seq = m->has_after ? m->after_seq : 0;
+	autobuf struct buf b = { .max = 8u << 20 };
+	autoclose int fd = -1;
+	struct jw j;
+
+	jw_init(&j, &b);
+	jw_object(&j);
+	jw_name(&j, "events");
+	jw_array(&j);
+	while (seq < count && reply.rows < limit) {
+		if (buf_left(&b) + n + 512 > LIMIT_REPLY)
+			break;
+		write_event(&j, m->id, seq + 1, payload, n);
+		reply.rows++;
+		seq++;
+	}
+	if (m->limit == 0 && seq < count)
+		return reply_rows(c, m->tag, STORE_TOO_LARGE, NULL, 0, 0,
+		    "70\te");
+	jw_array_end(&j);
+	jw_name(&j, "nextCursor");
+	if (reply.rows != 0) {
+		jw_object(&j);
+		jw_ku64(&j, "afterSeq", seq);
+		jw_object_end(&j);
+	} else {
+		jw_null(&j);
+	}
+	jw_kbool(&j, "hasMore", m->limit != 0 && seq < count);
+	jw_object_end(&j);
+	fd = memfd_make("page", buf_head(&b), buf_left(&b));
+	if (chan_send(c, MSG_REPLY, &reply, fd) < 0)
+		log_warn("reply: not sent");
+	return 0;
+}
+
 static int
 reply_events(struct chan *c, const struct msg_events *m, unsigned count,
     const char *payload, size_t n)
@@ -322,6 +399,8 @@ reply_events(struct chan *c, const struct msg_events *m, unsigned count,
 	    .payload = { payload, n }, .created_at = AT };
 	uint32_t rows = 0, limit = m->limit != 0 ? m->limit : UINT32_MAX;
 
+	if (m->json)
+		return reply_json(c, m, count, payload, n);
 	row.seq = m->has_after ? m->after_seq : 0;
 	while (++row.seq <= count && rows < limit) {
 		if (msg_encode(&b, MSG_EVENT_ROW, &row) < 0)
@@ -410,12 +489,88 @@ on_audit_note(struct chan *c, const union msg_any *msg, int *fd)
 	return 0;
 }
 
+/* --- paired tokens: their texts are known to the tests ------------------- */
+
+#define YEAR	(UINT64_C(366) * 86400 * 1000000000)
+
+static const struct {
+	const char	*name, *scopes, *token;
+	int		 ended;
+} paired[] = {
+	{ "reader", "list,read", "coven_p_reader", 0 },
+	{ "typist", "input", "coven_p_typist", 0 },
+	{ "launcher", "launch:codex", "coven_p_launcher", 0 },
+	{ "ended", "list,read", "coven_p_ended", 1 },
+};
+
+static int
+on_pair_list(struct chan *c, const union msg_any *msg, int *fd)
+{
+	autobuf struct buf b = { 0 };
+	uint8_t d[DIGEST_LEN];
+	size_t i;
+
+	(void)fd;
+	for (i = 0; i < nitems(paired); i++) {
+		struct msg_pair_row row = { .name = paired[i].name,
+		    .scopes = paired[i].scopes, .digest = { d, sizeof(d) },
+		    .created_ns = 1, .expires_ns = paired[i].ended ? 2 :
+		    clock_wall_ns() + YEAR };
+
+		digest(paired[i].token, strlen(paired[i].token), d);
+		if (msg_encode(&b, MSG_PAIR_ROW, &row) < 0)
+			fatal("encode a pairing");
+	}
+	return reply_rows(c, msg->pair_list.tag, STORE_OK, &b,
+	    nitems(paired), 0, "");
+}
+
+/* "taken" is, "full" is one too many. */
+static int
+on_pair_add(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_pair_add *m = &msg->pair_add;
+
+	(void)fd;
+	if (m->digest.len != DIGEST_LEN)
+		fatal("a pairing without a digest");
+	note(sh->title, m->scopes, strlen(m->scopes));
+	return reply_code(c, m->tag, strcmp(m->name, "taken") == 0 ?
+	    STORE_CONFLICT : strcmp(m->name, "full") == 0 ?
+	    STORE_UNAVAILABLE : STORE_OK);
+}
+
+static int
+on_pair_revoke(struct chan *c, const union msg_any *msg, int *fd)
+{
+	const struct msg_pair_revoke *m = &msg->pair_revoke;
+
+	(void)fd;
+	return reply_code(c, m->tag, strcmp(m->name, "nobody") == 0 ?
+	    STORE_NOT_FOUND : STORE_OK);
+}
+
+static int
+on_pair_used(struct chan *c, const union msg_any *msg, int *fd)
+{
+	(void)c;
+	(void)msg;
+	(void)fd;
+	sh->uses++;
+	return 0;
+}
+
 static chan_handler *const stored_handlers[MSG__COUNT] = {
+	[MSG_PAIR_LIST] = on_pair_list,
+	[MSG_PAIR_ADD] = on_pair_add,
+	[MSG_PAIR_REVOKE] = on_pair_revoke,
+	[MSG_PAIR_USED] = on_pair_used,
 	[MSG_LAUNCH] = on_launch,
 	[MSG_EXTERNAL] = on_external,
 	[MSG_COMPLETE] = on_complete,
 	[MSG_SESSION_LIST] = on_list,
 	[MSG_SESSION_GET] = on_get,
+	[MSG_SESSION_STATS] = on_stats,
 	[MSG_SESSION_ARCHIVE] = on_archive,
 	[MSG_SESSION_DELETE] = on_delete,
 	[MSG_INPUT_CHECK] = on_input_check,
@@ -462,7 +617,45 @@ on_peer_end_of_apid(struct chan *c, const union msg_any *msg, int *fd)
 	return 0;
 }
 
+/* A rotation, played as the monitor does it: the new token is SESSION_2. */
+static int
+on_token_rotate(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct msg_token_new m = { .serial = 2 };
+	uint8_t d[DIGEST_LEN];
+
+	(void)fd;
+	digest(SESSION_2, strlen(SESSION_2), d);
+	m.digest = (struct msg_bin){ d, sizeof(d) };
+	rotate_tag = msg->token_rotate.tag;
+	if (sh->rotate_fails) {
+		struct msg_token_rotated no = { .tag = rotate_tag,
+		    .code = TOKEN_FAILED };
+
+		(void)chan_send(c, MSG_TOKEN_ROTATED, &no, -1);
+		return 0;
+	}
+	(void)chan_send(c, MSG_TOKEN_NEW, &m, -1);
+	return 0;
+}
+
+static int
+on_token_seen(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct msg_token_end end = { .serial = 1, .left_ms = sh->overlap_ms };
+	struct msg_token_rotated done = { .tag = rotate_tag };
+
+	(void)fd;
+	if (msg->token_seen.serial != 2)
+		fatal("another token was seen");
+	(void)chan_send(c, MSG_TOKEN_END, &end, -1);
+	(void)chan_send(c, MSG_TOKEN_ROTATED, &done, -1);
+	return 0;
+}
+
 static chan_handler *const monitor_handlers[MSG__COUNT] = {
+	[MSG_TOKEN_ROTATE] = on_token_rotate,
+	[MSG_TOKEN_SEEN] = on_token_seen,
 	[MSG_PEER_END] = on_peer_end_of_apid,
 	[MSG_WHO] = on_who,
 	[MSG_STOP] = on_stop,
@@ -539,6 +732,17 @@ give_harness(void)
 	(void)chan_send(&control, MSG_HARNESS, &m, -1);
 }
 
+static void
+give_token(void)
+{
+	uint8_t d[DIGEST_LEN];
+	struct msg_token m = { .serial = 1, .digest = { d, sizeof(d) } };
+
+	digest(SESSION_1, strlen(SESSION_1), d);
+	if (chan_send(&control, MSG_TOKEN, &m, -1) < 0)
+		fatal("no token");
+}
+
 void
 store_serve(struct shared *shared, int fd, int listener,
     const struct server_conf *conf, const struct identity_of *id)
@@ -546,7 +750,8 @@ store_serve(struct shared *shared, int fd, int listener,
 	struct msg_listener m = { .owner_uid = conf->owner_uid,
 	    .overflow_uid = conf->overflow_uid, .pid = id->pid,
 	    .started_at = id->started_at, .socket = id->socket,
-	    .max_conns = conf->max_conns };
+	    .max_conns = conf->max_conns, .token_mode = conf->token,
+	    .pair_max_days = 90 };
 
 	sh = shared;
 	loop = loop_new();
@@ -556,6 +761,8 @@ store_serve(struct shared *shared, int fd, int listener,
 		fatal("no control");
 	give_harness();
 	give_stored();
+	if (conf->token)
+		give_token();
 	if (chan_send(&control, MSG_LISTENER, &m, listener) < 0)
 		fatal("no listener");
 	close(listener);

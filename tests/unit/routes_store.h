@@ -11,6 +11,10 @@
 
 #define SEEN_MAX	8192
 
+/* In token mode: the session token, and the one that a rotation brings. */
+#define SESSION_1	"coven_s_first"
+#define SESSION_2	"coven_s_second"
+
 /* Written by one side, polled by the other. */
 struct shared {
 	/* orders */
@@ -19,6 +23,8 @@ struct shared {
 	volatile int		die;		/* stored goes */
 	volatile int		release;	/* STOP's connection closes */
 	volatile int		shutdown;
+	volatile int		rotate_fails;
+	volatile unsigned	overlap_ms;	/* of a rotation */
 	volatile unsigned	sessions;	/* in the list */
 	volatile unsigned	grown;		/* events of "grow" */
 	volatile int		grown_up;	/* it has ended */
@@ -26,6 +32,7 @@ struct shared {
 	/* what arrived */
 	volatile unsigned	whos, cancels, stops, launches, inputs, lost;
 	volatile unsigned	notes;		/* for the audit */
+	volatile unsigned	uses;		/* of paired tokens */
 	volatile unsigned	stuck;		/* asked for, not answered */
 	volatile unsigned	asks;		/* for events */
 	volatile unsigned	signo;

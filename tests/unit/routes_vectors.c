@@ -152,6 +152,14 @@ const struct vector vectors[] = {
 	{ "POST", "/sessions/no/complete", "{}", 404, NULL,
 	    { ERR("session_not_found") } },
 
+	/* statistics */
+	{ "GET", "/api/v1/stats", NULL, 200, NULL,
+	    { "\"sessions\":[{\"sessionId\":\"live\",\"ageMs\":1500,"
+	    "\"outputBytes\":7,\"measured\":true,\"cpuUs\":250000,"
+	    "\"memoryBytes\":4096,\"memoryShared\":true,\"processes\":2,"
+	    "\"processesCapped\":false}],\"complete\":true}" } },
+	{ "POST", "/api/v1/stats", "{}", 404, NULL, { ERR("not_found") } },
+
 	/* sizes */
 	{ "POST", "/sessions/live/resize", "{\"rows\":1,\"cols\":1000}", 202,
 	    "{\"accepted\":true,\"ok\":true}", { 0 } },

@@ -1,6 +1,7 @@
 /*
- * The audit trail's form, which is written down in doc/adr/0010: digests of
- * given records, and what is a head and what is not.
+ * The audit trail's form, which is written down in
+ * doc/adr/0010-audit-chain.md: digests of given records, and what is a head
+ * and what is not.
  */
 #include <setjmp.h>
 #include <stdarg.h>

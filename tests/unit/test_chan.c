@@ -337,6 +337,21 @@ hanging_up_is_no_lie(void **state)
 }
 
 static void
+last_words_of_one_that_did_not_listen(void **state)
+{
+	struct msg_run_started unheard = { .id = "y" };
+	struct msg_run_start m = { .id = "x" };
+
+	(void)state;
+	assert_int_equal(chan_send(&chan, MSG_RUN_STARTED, &unheard, -1), 0);
+	send_msg(MSG_RUN_START, &m, NULL, 0);
+	mem_close(&peer);
+	loop_once(loop, 1000);
+	assert_int_equal(handled, 1);
+	assert_int_equal(ended, CHAN_EOF);
+}
+
+static void
 what_a_slow_peer_missed_arrives_in_order(void **state)
 {
 	struct msg_run_started m = { .id = "0" };
@@ -374,6 +389,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_good_message_is_handled),
+		T(last_words_of_one_that_did_not_listen),
 		T(garbage),
 		T(an_unknown_type),
 		T(a_short_message),

@@ -434,11 +434,88 @@ doctor_names_the_rule_and_the_repair(void **state)
 	o = CTL(&f, "doctor", "--json");
 	assert_int_equal(o->status, 1);
 	assert_string_equal(o->err, "");
-	assert_ptr_equal(strstr(o->out, "{\"ok\":false,\"blocking\":true,"
-	    "\"store\":\"<coven-home>\",\"project\":"), o->out);
+	assert_ptr_equal(strstr(o->out, "{\n  \"ok\": false,\n  "
+	    "\"blocking\": true,\n  \"store\": \"<coven-home>\",\n  "
+	    "\"project\": "), o->out);
 	assert_non_null(strstr(o->out,
-	    "\"hint\":\"chmod 700 '<coven-home>'\""));
+	    "\"hint\": \"chmod 700 '<coven-home>'\""));
 	assert_null(strstr(o->out, f.home));
+	fake_stop(&f);
+}
+
+/* The ids of the report, in order, with their statuses' first letters. */
+static void
+ids_of(const char *report, char *out, size_t len)
+{
+	const char *at = report, *end;
+	size_t n = 0;
+
+	out[0] = '\0';
+	while ((at = strstr(at, "\"id\": \"")) != NULL && n + 64 < len) {
+		at += 7;
+		end = strchr(at, '"');
+		n += (size_t)snprintf(out + n, len - n, "%.*s=%c ",
+		    (int)(end - at), at,
+		    strstr(end, "\"status\": \"")[11]);
+	}
+}
+
+static void
+doctor_json_is_in_the_shape_that_clients_know(void **state)
+{
+	static const char known[] = "daemon=w repo:alias_a=p repo:alias b=p "
+	    "repo:missing=f harness:codex=p harness:claude=w "
+	    "harness:coven-code=w harness:copilot=w harness:mine=w "
+	    "harnesses=p engine=f familiars=p credentials:codex=w "
+	    "credentials:claude=w credentials:copilot=w home=p ";
+	char ids[4096], path[512], text[1024];
+	struct outcome *o;
+	struct fake f;
+
+	(void)state;
+	fake_start(&f, NULL, 0);
+	(void)snprintf(path, sizeof(path), "mkdir -p %s/secret/.git %s/bin; "
+	    "printf x >%s/bin/codex; chmod 755 %s/bin/codex", f.home, f.home,
+	    f.home, f.home);
+	assert_int_equal(system(path), 0);
+	(void)snprintf(text, sizeof(text), "# mine\n[repos.alias_a]\n"
+	    "path = \"%s/secret\"\nother = 1\n[repos.\"alias b\"]\n"
+	    "path='%s/secret'\n[else]\npath = \"/x\"\n[repos.missing]\n"
+	    "path = \"%s/none\"\n", f.home, f.home, f.home);
+	fake_write(&f, "repos.toml", text);
+	fake_write(&f, "familiars.toml", "[[familiar]]\nid = \"a\"\n");
+	fake_write(&f, "adapter.json", "{\"adapters\":[{\"id\":\"mine\","
+	    "\"executable\":\"mine-cli\"}]}");
+	(void)snprintf(path, sizeof(path), "%s/adapter.json", f.home);
+	(void)setenv("COVEN_HARNESS_ADAPTER_MANIFEST", path, 1);
+	(void)snprintf(path, sizeof(path), "%s/bin", f.home);
+	(void)setenv("PATH", path, 1);
+	(void)setenv("HOME", f.home, 1);
+	(void)unsetenv("COVEN_ENGINE_BIN");
+	o = CTL(&f, "doctor", "--json");
+	assert_int_equal(o->status, 1);
+	assert_string_equal(o->err, "");
+	ids_of(o->out, ids, sizeof(ids));
+	if (strncmp(ids, known, strlen(known)) != 0)
+		fail_msg("%s", ids);
+	assert_non_null(strstr(o->out, "\"message\": \"<repo>\""));
+	assert_non_null(strstr(o->out, "\"message\": \"1 configured\""));
+	assert_null(strstr(o->out, f.home));
+	assert_null(strchr(o->out, '\033'));
+	/* For a person neither is a failure, and none of that is shown. */
+	o = CTL(&f, "doctor");
+	assert_int_equal(o->status, 0);
+	assert_null(strstr(o->out, "engine"));
+	assert_null(strstr(o->out, "credentials"));
+	assert_int_equal(CTL(&f, "doctor", "--json", "more")->status, 2);
+	(void)snprintf(path, sizeof(path), "%s/bin/codex", f.home);
+	(void)setenv("COVEN_ENGINE_BIN", path, 1);
+	o = CTL(&f, "doctor", "--json");
+	assert_non_null(strstr(o->out, "<engine> (COVEN_ENGINE_BIN)"));
+	assert_non_null(strstr(o->out, "credentials:engine"));
+	(void)unsetenv("COVEN_ENGINE_BIN");
+	(void)unsetenv("COVEN_HARNESS_ADAPTER_MANIFEST");
+	(void)setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
 	fake_stop(&f);
 }
 
@@ -496,6 +573,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(start_runs_the_monitor_beside_it),
 		cmocka_unit_test(start_shows_why_the_monitor_refused),
 		cmocka_unit_test(doctor_names_the_rule_and_the_repair),
+		cmocka_unit_test(doctor_json_is_in_the_shape_that_clients_know),
 		cmocka_unit_test(doctor_finds_an_old_daemon_by_its_lock),
 	};
 

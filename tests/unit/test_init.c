@@ -28,6 +28,7 @@
 static char base[32], project[128], rooted[128];
 static unsigned port;
 static struct result result;
+static bool ahead;		/* every case is run once each way */
 
 static const char *const who_names[WHO__COUNT] = {
 	[WHO_ROOT] = "root", [WHO_SETEUID] = "seteuid",
@@ -46,6 +47,7 @@ static void
 run(struct drive *d, enum who who)
 {
 	d->who = who;
+	d->ahead = ahead;
 	if (d->project == NULL)
 		d->project = project;
 	memset(&result, 0, sizeof(result));
@@ -59,6 +61,7 @@ run(struct drive *d, enum who who)
 static void
 expect_started(void)
 {
+	assert_int_equal(result.prepared, ahead);
 	if (result.failed)
 		fail_msg("%s: %s", result.step, result.text);
 	if (!result.started)
@@ -702,6 +705,7 @@ int
 main(int argc, char **argv)
 {
 	size_t i;
+	int bad;
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
@@ -723,6 +727,10 @@ main(int argc, char **argv)
 	add("idmapped_project", idmapped_project, NULL);
 	add("rows_below_the_project", rows_below_the_project, NULL);
 	add("starts_quickly", starts_quickly, NULL);
-	return _cmocka_run_group_tests("init", tests, ntests, make_tree,
+	bad = _cmocka_run_group_tests("init", tests, ntests, make_tree,
 	    remove_tree);
+	ahead = true;
+	bad += _cmocka_run_group_tests("init, built ahead", tests, ntests,
+	    make_tree, remove_tree);
+	return bad;
 }

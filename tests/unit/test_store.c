@@ -290,7 +290,7 @@ a_rollback_leaves_nothing(void **state)
 	add_event(key, "{}");
 	assert_int_equal(store_begin(st), 0);
 	add_event_in(key, "{\"no\":1}");
-	assert_int_equal(store_set_last_n(st, key, 9), 0);
+	assert_int_equal(store_set_last_n(st, key, 9, 10), 0);
 	store_rollback(st);
 	assert_int_equal(store_events(st, key, 0, 0, last_seq, &seq), 0);
 	assert_int_equal(seq, 1);
@@ -352,8 +352,8 @@ last_n_only_rises(void **state)
 
 	(void)state;
 	assert_int_equal(store_begin(st), 0);
-	assert_int_equal(store_set_last_n(st, key, 7), 0);
-	assert_int_equal(store_set_last_n(st, key, 5), 0);
+	assert_int_equal(store_set_last_n(st, key, 7, 10), 0);
+	assert_int_equal(store_set_last_n(st, key, 5, 10), 0);
 	assert_int_equal(store_mark_killing(st, key), 0);
 	assert_int_equal(store_commit(st), 0);
 	reopen();

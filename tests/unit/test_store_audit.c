@@ -213,7 +213,10 @@ a_changed_configuration_is_told_as_that(void **state)
 		{ "coven.toml absent", "config.read" },
 		{ "coven.toml absent", "config.read" },
 		{ "coven.toml 1234", "config.change" },
+		{ "a file coven.toml 1", "config.read" },
+		{ "coven.tom 1", "config.read" },
 		{ "coven.toml 1234", "config.read" },
+		{ "a file coven.toml 2", "config.change" },
 		{ "coven.toml absent", "config.change" },
 	};
 	struct audit_entry e = { .verb = AUDIT_CONFIG_READ };
@@ -256,6 +259,7 @@ removed_records_leave_a_gap(void **state)
 /* --- what schema 1 left ------------------------------------------------- */
 
 static const char undo[] =
+    "DROP TABLE pairings;"
     "DROP TABLE audit;"
     "DELETE FROM meta WHERE name IN ('chain_0', 'chain_1',"
     " 'audit_unchained');"

@@ -351,6 +351,225 @@ a_deletion_survives_a_crash(void **state)
 	assert_int_equal(number("SELECT count(*) FROM sessions"), 0);
 }
 
+/* --- statistics --- */
+
+static void
+ask_stats(void)
+{
+	struct msg_session_stats m = { .tag = ++w.tag };
+
+	peer_send(&w.apid, MSG_SESSION_STATS, &m);
+}
+
+/* The first row of the answer; how many there are. */
+static uint32_t
+expect_stats(struct msg_stats_row *out)
+{
+	static struct buf b;
+	union msg_any row;
+	uint32_t type;
+	struct got *g = peer_expect(&w.apid, MSG_REPLY);
+	size_t used;
+
+	assert_int_equal(g->m.reply.code, STORE_OK);
+	buf_clear(&b);
+	assert_int_equal(memfd_read(g->fd, LIMIT_BULK, &b), 0);
+	if (g->m.reply.rows != 0) {
+		assert_int_equal(msg_decode(buf_head(&b), buf_left(&b), &type,
+		    &row, &used), 0);
+		assert_int_equal(type, MSG_STATS_ROW);
+		*out = row.stats_row;
+	}
+	return g->m.reply.rows;
+}
+
+static void
+say_stat(const char *session, uint32_t found)
+{
+	struct msg_run_stat_reply m = { .id = session, .found = found,
+	    .cpu_us = 5, .memory = 6, .processes = 7, .capped = 1 };
+
+	peer_send(&w.monitor, MSG_RUN_STAT_REPLY, &m);
+}
+
+static void
+numbers_come_from_the_monitor(void **state)
+{
+	struct msg_stats_row row = { 0 };
+	struct got *g;
+
+	(void)state;
+	ask_stats();
+	assert_int_equal(expect_stats(&row), 0);
+	w.stored.stats.known_ns = 0;
+	launch(&w.runner[0], "", id);
+	say_output(&w.runner[0], 1, OUT("abc"));
+	expect_ack(&w.runner[0], 1);
+	ask_stats();
+	g = peer_expect(&w.monitor, MSG_RUN_STAT);
+	assert_string_equal(g->m.run_stat.id, id);
+	/* Who asks meanwhile waits for the same. */
+	ask_stats();
+	peer_expect_nothing(&w.apid);
+	peer_expect_nothing(&w.monitor);
+	say_stat(id, 1);
+	assert_int_equal(expect_stats(&row), 1);
+	assert_int_equal(expect_stats(&row), 1);
+	assert_string_equal(row.id, id);
+	assert_int_equal(row.measured, 1);
+	assert_int_equal(row.cpu_us, 5);
+	assert_int_equal(row.memory, 6);
+	assert_int_equal(row.processes, 7);
+	assert_int_equal(row.capped, 1);
+	assert_int_equal(row.output_bytes, strlen(OUT("abc")));
+	assert_true(row.age_ms < 60000);
+	/* And who asks soon after does not ask the monitor. */
+	ask_stats();
+	assert_int_equal(expect_stats(&row), 1);
+	peer_expect_nothing(&w.monitor);
+}
+
+static void
+output_is_counted_over_restarts(void **state)
+{
+	struct msg_stats_row row = { 0 };
+
+	(void)state;
+	launch(&w.runner[0], "", id);
+	say_output(&w.runner[0], 1, OUT("abc"));
+	expect_ack(&w.runner[0], 1);
+	stored_down();
+	stored_up();
+	give_runner(&w.runner[1], id);
+	world_serve(1);
+	(void)peer_expect(&w.runner[1], MSG_RESUME);
+	say_output(&w.runner[1], 2, OUT("d"));
+	expect_ack(&w.runner[1], 2);
+	ask_stats();
+	(void)peer_expect(&w.monitor, MSG_RUN_STAT);
+	say_stat(id, 0);
+	assert_int_equal(expect_stats(&row), 1);
+	assert_int_equal(row.output_bytes, strlen(OUT("abc") OUT("d")));
+	assert_int_equal(row.measured, 0);
+}
+
+static void
+a_monitor_that_says_numbers_unasked_lies(void **state)
+{
+	(void)state;
+	launch(&w.runner[0], "", id);
+	say_stat(id, 1);
+	pump_idle();
+	assert_true(w.lied);
+}
+
+/* More sessions than are asked about at once, and some are gone by then. */
+static void
+many_are_asked_about_a_few_at_a_time(void **state)
+{
+	struct msg_stats_row row = { 0 };
+	char ids[4][UUID_LEN];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++)
+		launch(&w.runner[i], "", ids[i]);
+	ask_stats();
+	for (i = 0; i < 4; i++)
+		(void)peer_expect(&w.monitor, MSG_RUN_STAT);
+	say_exit(&w.runner[0], 1, 0);
+	expect_ack(&w.runner[0], 1);
+	say_gone(ids[0], "");
+	expect_settled(ids[0]);
+	for (i = 0; i < 4; i++)
+		say_stat(ids[i], i != 0);
+	assert_int_equal(expect_stats(&row), 3);
+	/* Nobody is left to hear it. */
+	w.stored.stats.known_ns = 0;
+	ask_stats();
+	peer_close(&w.apid);
+	for (i = 1; i < 4; i++) {
+		(void)peer_expect(&w.monitor, MSG_RUN_STAT);
+		say_stat(ids[i], 1);
+	}
+	pump_idle();
+	assert_false(w.stored.stats.running);
+}
+
+/* --- retention --- */
+
+static bool
+swept(void *ctx)
+{
+	(void)ctx;
+	return !w.stored.upkeep.due[UPKEEP_RETAIN];
+}
+
+static void
+sweep(void)
+{
+	retention_sweep(&w.stored);
+	pump_until(swept, NULL);
+}
+
+/* The fixture's output is of 1970; its end is of now. */
+static void
+what_is_too_old_goes_and_numbers_go_on(void **state)
+{
+	unsigned behind;
+
+	(void)state;
+	whole_session(OUT("needle"));
+	pump_until(up_to_date, NULL);
+	assert_int_equal(search("needle", &behind), 1);
+	w.stored.log_retention_days = 0;
+	sweep();
+	expect_events(id, "output" OUT("needle") EXIT("completed", "0"));
+	w.stored.log_retention_days = 30;
+	sweep();
+	assert_true(w.stored.retention.swept_ns != 0);
+	expect_events(id, EXIT("completed", "0"));
+	expect_session(id, "completed 0");
+	assert_int_equal(search("needle", &behind), 0);
+	/* The row stays, and so does what it is called. */
+	assert_int_equal(search("title", &behind), 1);
+	/* W17: whatever goes, what comes next has a number that never was. */
+	ask_delete(id);
+	expect_code(STORE_OK);
+	assert_int_equal(number("SELECT count(*) FROM blocks"), 0);
+	whole_session(OUT("b"));
+	assert_int_equal(number("SELECT min(first) FROM blocks"), 3);
+}
+
+static void
+a_sweep_is_bounded(void **state)
+{
+	uint64_t n, many = LIMIT_RETAIN_EVENTS * LIMIT_RETAIN_PIECES + 2000;
+	static char text[5000];
+	struct peer *r = &w.runner[0];
+	uint64_t oldest;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	memcpy(text, "{\"data\":\"", 9);
+	memcpy(text + sizeof(text) - 3, "\"}", 2);
+	launch(r, "", id);
+	for (n = 1; n <= many; n++) {
+		say_output(r, n, n % 10 != 0 ? OUT("x") : text);
+		if (n % 100 == 0)
+			expect_ack(r, n);
+	}
+	sweep();
+	assert_int_equal(store_oldest_event(w.stored.store, &oldest), 0);
+	assert_true(oldest != 0);
+	sweep();
+	assert_int_equal(store_oldest_event(w.stored.store, &oldest), 0);
+	assert_int_equal(oldest, 0);
+	/* It is live: its writes go on. */
+	say_output(r, n, OUT("y"));
+	expect_ack(r, n);
+}
+
 #define CASE(f)	cmocka_unit_test_setup_teardown(f, world_setup_serving, \
 	world_teardown)
 
@@ -367,6 +586,12 @@ main(void)
 		CASE(a_deletion_survives_a_crash),
 		CASE(what_was_printed_is_found_later),
 		CASE(a_restart_finds_what_was_not_read),
+		CASE(what_is_too_old_goes_and_numbers_go_on),
+		CASE(a_sweep_is_bounded),
+		CASE(numbers_come_from_the_monitor),
+		CASE(output_is_counted_over_restarts),
+		CASE(a_monitor_that_says_numbers_unasked_lies),
+		CASE(many_are_asked_about_a_few_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
