@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/failpoint.h"
+#include "common/harness.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -269,6 +270,24 @@ on_event_ack(struct chan *c, const union msg_any *m, int *fd)
 	return 0;
 }
 
+/*
+ * To a harness that speaks stream-JSON a request is one message, and goes as
+ * its prompt did: as a line.
+ */
+static uint32_t
+take_input(struct run *r, const struct buf *bytes)
+{
+	autobuf struct buf line = { .max = LIMIT_INPUT_QUEUE };
+
+	if (r->transport != TRANSPORT_STREAM || buf_left(bytes) == 0)
+		return (uint32_t)input_add(&r->input, buf_head(bytes),
+		    buf_left(bytes));
+	if (harness_stream_line(&line, buf_head(bytes), buf_left(bytes)) < 0)
+		return INPUT_FULL;
+	return (uint32_t)input_add(&r->input, buf_head(&line),
+	    buf_left(&line));
+}
+
 static int
 on_run_input(struct chan *c, const union msg_any *m, int *fd)
 {
@@ -283,8 +302,7 @@ on_run_input(struct chan *c, const union msg_any *m, int *fd)
 	if (e < 0 && e != -EMSGSIZE)
 		return chan_blame(c, "input: %s", strerror(-e));
 	if (e == 0)
-		reply.code = (uint32_t)input_add(&r->input, buf_head(&bytes),
-		    buf_left(&bytes));
+		reply.code = take_input(r, &bytes);
 	if (reply.code == INPUT_QUEUED && m->run_input.eof)
 		input_eof(&r->input, false);
 	input_go(r);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "redact/begins.h"
 #include "redact/compile.h"
 #include "redact/kinds.h"
 #include "redact/redact.h"
@@ -170,6 +171,36 @@ look_at(struct compiling *c, const char *pattern, size_t i,
 	h->crosses |= may_cross(pattern);
 }
 
+/*
+ * A convenience, so nothing is refused for it: without it more has to wait.
+ */
+static void
+compile_begins(struct compiling *c, const char *const *patterns,
+    struct buf *image, struct redact_head *h)
+{
+	char *begins[COMPILE_EXTRA] = { NULL };
+	unsigned flags[COMPILE_EXTRA], ids[COMPILE_EXTRA], i;
+	hs_compile_error_t *e = NULL;
+	hs_database_t *db = NULL;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < c->npatterns; i++) {
+		autobuf struct buf b = { 0 };
+
+		r = begins_of(patterns[i], &b);
+		begins[i] = mem_strdup(buf_head(&b));
+		flags[i] = EXTRA_FLAGS;
+		ids[i] = i;
+	}
+	if (r == 0 && hs_compile_multi((const char *const *)begins, flags,
+	    ids, i, HS_MODE_BLOCK, NULL, &db, &e) == HS_SUCCESS)
+		add_database(c, db, image, &h->begins_at, &h->begins_len);
+	else if (e != NULL)
+		(void)hs_free_compile_error(e);
+	while (i-- > 0)
+		free(begins[i]);
+}
+
 static void
 compile_extra(struct compiling *c, const char *const *patterns,
     struct buf *image, struct redact_head *h)
@@ -192,6 +223,7 @@ compile_extra(struct compiling *c, const char *const *patterns,
 	}
 	h->patterns = i;
 	add_database(c, db, image, &h->extra_at, &h->extra_len);
+	compile_begins(c, patterns, image, h);
 }
 
 int

@@ -36,6 +36,11 @@ const struct hits	*scan_bytes(struct redactor *, struct scan *,
 		    const char *p, size_t n);
 /* Those of patterns that must see the end of the text, were it here. */
 const struct hits	*scan_as_if_ended(struct redactor *, struct scan *);
+/*
+ * Where in the n bytes at a text's end, at most REDACT_HELD, a match may have
+ * begun; n: nowhere.  before: the byte in front of them, or -1.
+ */
+size_t	 scan_begins(struct redactor *, int before, const char *p, size_t n);
 const struct redact_head	*scan_head(const struct redactor *);
 
 /* --- shape.c: how far a secret goes --- */
@@ -91,6 +96,10 @@ void	 spans_add(struct spans *, uint64_t from, uint64_t to);
  */
 void	 spans_add_match(struct spans *, const struct view *, uint64_t from,
 	     uint64_t to);
+/* The first byte of the character, or escape of JSON, that `at' lies in. */
+uint64_t view_begin(const struct view *, uint64_t at);
+/* Where an escape of JSON begins that has no end yet, or the view's end. */
+uint64_t view_unfinished(const struct view *);
 /* By where they begin; none overlaps another. */
 void	 spans_sort(struct spans *);
 

@@ -19,6 +19,7 @@ extern "C" {
 #define SHAPE_PEM_END	16u
 #define SHAPE_URL	32u	/* secret when a SHAPE_URL_WORD is in it */
 #define SHAPE_URL_WORD	64u
+#define SHAPE_TEXT	128u	/* in JSON its quote would end a string */
 
 #define SHAPE_NEVER	UINT32_MAX
 
@@ -52,13 +53,14 @@ struct redact_head {
 	uint32_t	leads_at, leads_len;
 	/* of the owner's own patterns; 0: there are none */
 	uint32_t	extra_at, extra_len;
+	/* of what their matches begin with; 0: that is not known */
+	uint32_t	begins_at, begins_len;
 	/* a match of them that has begun lies in so many last bytes, */
 	uint32_t	window;
 	/* and in the last line, unless one of them can hold a newline */
 	uint32_t	crosses;
 	/* how many there are, for the log */
-	uint32_t	patterns;
-	uint32_t	unused;
+	uint32_t	patterns, unused;
 };
 
 /* The ids of the owner's patterns in their database start here. */

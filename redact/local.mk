@@ -10,7 +10,8 @@ libredact_a_SOURCES = \
 REDACT_LIBS = libredact.a -lhs_runtime
 
 libredactc_a_CPPFLAGS = $(AM_CPPFLAGS) $(HS_CFLAGS)
-libredactc_a_SOURCES = redact/compile.c redact/compile.h
+libredactc_a_SOURCES = \
+	redact/begins.c redact/begins.h redact/compile.c redact/compile.h
 # libhs holds the runtime as well
 REDACTC_LIBS = libredactc.a libredact.a $(HS_LIBS)
 

@@ -26,7 +26,8 @@ is_secret(const struct members *m)
 	    "set_cookie", "token", NULL };
 	static const char *const part[] = { "api_key", "apikey",
 	    "access_token", "refresh_token", "auth_token", "github_token",
-	    "private_key", "password", "secret", NULL };
+	    "private_key", "password", "passwd", "passphrase", "secret",
+	    NULL };
 	char name[MEMBERS_NAME + 1];
 	size_t i;
 

@@ -26,6 +26,7 @@ struct redact {
 	uint64_t	 marked;	/* where the last mark's secret ended */
 	bool		 has_mark;
 	bool		 stuck;		/* expired: the rest waits for more */
+	int		 before;	/* the last byte that went on; -1 */
 };
 
 struct redact *
@@ -35,6 +36,7 @@ redact_new(struct redactor *r, unsigned flags)
 
 	t->redactor = r;
 	t->json = (flags & REDACT_JSON) != 0;
+	t->before = -1;
 	t->by_member = (flags & REDACT_MEMBERS) != 0;
 	scan_open(r, &t->scan);
 	return t;
@@ -91,7 +93,8 @@ on_lead(struct redact *t, enum shape_id id, uint64_t to)
 		pem->on = false;
 		pem->sure_to = to;
 		catch(t, pem);
-	} else if (!t->hunts[id].on) {
+	} else if (!t->hunts[id].on &&
+	    !(t->json && (shapes[id].flags & SHAPE_TEXT))) {
 		hunt_start(&t->hunts[id], to);
 		t->on++;
 	}
@@ -116,13 +119,17 @@ on_hits(struct redact *t, const struct view *v, const struct hits *hits)
 
 /* --- going on --- */
 
-/* A match of an owner's pattern that has begun lies behind this. */
+/*
+ * A match of an owner's pattern that has begun lies behind this.  Where it is
+ * not known what they begin with, that is all of the window.
+ */
 static uint64_t
 window_begin(const struct redact *t, const struct view *v)
 {
 	const struct redact_head *h = scan_head(t->redactor);
 	uint64_t from = v->from;
 	const char *nl;
+	int before;
 
 	if (h->extra_len == 0)
 		return v->to;
@@ -130,15 +137,26 @@ window_begin(const struct redact *t, const struct view *v)
 		from = v->to - h->window;
 	nl = h->crosses ? NULL : memrchr(v->p + (from - v->from), '\n',
 	    v->to - from);
-	return nl != NULL ? v->from + (uint64_t)(nl - v->p) + 1 : from;
+	if (nl != NULL)
+		from = v->from + (uint64_t)(nl - v->p) + 1;
+	before = from > v->from ? (unsigned char)v->p[from - v->from - 1] :
+	    t->before;
+	return from + scan_begins(t->redactor, before,
+	    v->p + (from - v->from), v->to - from);
 }
 
-/* What may be the beginning of a secret does not go on. */
+/*
+ * What may be the beginning of a secret does not go on.  Nor does half a
+ * character or escape of JSON: a match might begin in its middle.
+ */
 static uint64_t
 limit_of(const struct redact *t, const struct view *v)
 {
 	uint64_t limit = window_begin(t, v), from;
 	unsigned i;
+
+	if (t->json && view_unfinished(v) < limit)
+		limit = view_unfinished(v);
 
 	for (i = 0; t->on != 0 && i < SHAPE_ID__COUNT; i++) {
 		if (!t->hunts[i].on)
@@ -147,7 +165,7 @@ limit_of(const struct redact *t, const struct view *v)
 		if (from < limit)
 			limit = from;
 	}
-	return limit > v->from ? limit : v->from;
+	return limit > v->from ? view_begin(v, limit) : v->from;
 }
 
 /* Hunts that are not over have caught something already. */
@@ -169,6 +187,14 @@ add(struct buf *out, const struct view *v, uint64_t from, uint64_t to)
 	if (from < to && buf_add(out, v->p + (from - v->from),
 	    to - from) < 0)
 		fatal("redact: no room for what goes on");
+}
+
+static void
+went_on(struct redact *t, const struct view *v, uint64_t limit)
+{
+	if (limit > v->from)
+		t->before = (unsigned char)v->p[limit - v->from - 1];
+	t->base = limit;
 }
 
 /* Append what lies before limit, with marks for secrets. */
@@ -196,7 +222,7 @@ go_on(struct redact *t, const struct view *v, uint64_t limit, struct buf *out)
 	}
 	t->spans.n = n;
 	add(out, v, at, limit);
-	t->base = limit;
+	went_on(t, v, limit);
 }
 
 /* Keep what has not gone on. */
@@ -242,7 +268,7 @@ feed(struct redact *t, const char *p, size_t n, struct buf *out)
 	limit = limit_of(t, &v);
 	spans_of_hunts(t);
 	if (alone && limit == v.to && !touches(t, limit)) {
-		t->base = limit;
+		went_on(t, &v, limit);
 		return true;
 	}
 	go_on(t, &v, limit, out);
@@ -279,22 +305,16 @@ redact_waits(const struct redact *t)
  * nothing more comes; in text, a backslash alone is the secret's.
  */
 static uint64_t
-unfinished(struct redact *t, bool end)
+unfinished(struct redact *t, const struct view *v, bool end)
 {
-	uint64_t limit = t->pos;
 	unsigned i;
 
-	for (i = 0; t->on != 0 && i < SHAPE_ID__COUNT; i++) {
-		struct hunt *h = &t->hunts[i];
-
-		if (!h->on)
-			continue;
-		if (t->json && !end && h->at < limit)
-			limit = h->at;
-		else if (!t->json || end)
-			h->at = t->pos;
-	}
-	return limit;
+	if (t->json && !end)
+		return view_unfinished(v);
+	for (i = 0; t->on != 0 && i < SHAPE_ID__COUNT; i++)
+		if (t->hunts[i].on)
+			t->hunts[i].at = t->pos;
+	return t->pos;
 }
 
 static void
@@ -306,7 +326,7 @@ let_go(struct redact *t, struct buf *out, bool end)
 	unsigned i;
 
 	on_hits(t, &v, hits);
-	limit = unfinished(t, end);
+	limit = unfinished(t, &v, end);
 	for (i = 0; t->on != 0 && i < SHAPE_ID__COUNT; i++)
 		if (t->hunts[i].on)
 			hunt_expire(&t->hunts[i], i);

@@ -24,7 +24,7 @@
 struct redactor {
 	const struct redact_head	*head;
 	size_t				 len;
-	const hs_database_t		*leads, *extra;
+	const hs_database_t		*leads, *extra, *begins;
 	hs_scratch_t			*scratch;
 	struct hits			 hits;
 	bool				 sorted;
@@ -67,7 +67,16 @@ find_databases(struct redactor *r)
 	if (h->extra_len == 0)
 		return 0;
 	r->extra = database(r, h->extra_at, h->extra_len);
-	return r->extra != NULL && h->window <= REDACT_HELD ? 0 : -EPROTO;
+	if (h->begins_len != 0)
+		r->begins = database(r, h->begins_at, h->begins_len);
+	return r->extra != NULL && h->window <= REDACT_HELD &&
+	    (r->begins != NULL || h->begins_len == 0) ? 0 : -EPROTO;
+}
+
+static bool
+scratch_for(struct redactor *r, const hs_database_t *db)
+{
+	return db == NULL || hs_alloc_scratch(db, &r->scratch) == HS_SUCCESS;
 }
 
 static int
@@ -90,11 +99,8 @@ take(struct redactor *r, int fd)
 	e = find_databases(r);
 	if (e < 0)
 		return e;
-	if (hs_alloc_scratch(r->leads, &r->scratch) != HS_SUCCESS ||
-	    (r->extra != NULL &&
-	    hs_alloc_scratch(r->extra, &r->scratch) != HS_SUCCESS))
-		return -EPROTO;
-	return 0;
+	return scratch_for(r, r->leads) && scratch_for(r, r->extra) &&
+	    scratch_for(r, r->begins) ? 0 : -EPROTO;
 }
 
 int
@@ -266,4 +272,39 @@ scan_as_if_ended(struct redactor *r, struct scan *s)
 		fatal("copy a stream of text: no memory");
 	(void)hs_close_stream(copy, r->scratch, on_extra, r);
 	return &r->hits;
+}
+
+static int
+on_begin(unsigned id, unsigned long long from, unsigned long long to,
+    unsigned flags, void *ctx)
+{
+	size_t *first = ctx;
+
+	(void)id;
+	(void)to;
+	(void)flags;
+	if (from < *first)
+		*first = (size_t)from;
+	return 0;
+}
+
+/* Whether a word begins with p depends on what is in front. */
+size_t
+scan_begins(struct redactor *r, int before, const char *p, size_t n)
+{
+	static char text[1 + REDACT_HELD];
+	size_t first = n + 1, skip = before != -1;
+	hs_error_t e;
+
+	if (r->begins == NULL || n == 0 || n > REDACT_HELD)
+		return 0;
+	text[0] = (char)before;
+	memcpy(text + skip, p, n);
+	e = hs_scan(r->begins, text, (unsigned)(skip + n), 0, r->scratch,
+	    on_begin, &first);
+	if (e != HS_SUCCESS)
+		fatal("look for beginnings: error %d", (int)e);
+	if (first == n + 1)
+		return n;
+	return first >= skip ? first - skip : 0;
 }

@@ -65,8 +65,8 @@ is_escaped(const struct view *v, uint64_t at)
 }
 
 /* The first byte of the character or escape that `at' lies in. */
-static uint64_t
-begin_of(const struct view *v, uint64_t at)
+uint64_t
+view_begin(const struct view *v, uint64_t at)
 {
 	uint64_t i;
 
@@ -85,7 +85,7 @@ begin_of(const struct view *v, uint64_t at)
 static uint64_t
 end_of(const struct view *v, uint64_t at)
 {
-	uint64_t from = begin_of(v, at), to = at;
+	uint64_t from = view_begin(v, at), to = at;
 
 	if (from == at)
 		return at;
@@ -95,6 +95,19 @@ end_of(const struct view *v, uint64_t at)
 		while (to < v->to && (byte(v, to) & 0xc0) == 0x80)
 			to++;
 	return to < v->to ? to : v->to;
+}
+
+uint64_t
+view_unfinished(const struct view *v)
+{
+	uint64_t i;
+
+	for (i = v->to; i > v->from && v->to - i < ESCAPE_MAX - 1; i--)
+		if (byte(v, i - 1) == '\\' && !is_escaped(v, i - 1) &&
+		    i - 1 + (i < v->to && byte(v, i) == 'u' ? ESCAPE_MAX :
+		    2) > v->to)
+			return i - 1;
+	return v->to;
 }
 
 static bool
@@ -114,7 +127,7 @@ spans_add_match(struct spans *s, const struct view *v, uint64_t from,
 	if (to <= v->from || from >= to)
 		return;
 	if (from >= v->from)
-		from = begin_of(v, from);
+		from = view_begin(v, from);
 	if (to < v->to)
 		to = end_of(v, to);
 	if (!v->json) {

@@ -1,11 +1,12 @@
 # Fuzz targets.  To add one: write fuzz_X.c and corpus/X/, add X to
 # FUZZ_TARGETS, its corpus to FUZZ_CORPUS and the four lines of replay_X.
-FUZZ_TARGETS = http json manifest msg screen toml
+FUZZ_TARGETS = http json manifest msg redact screen toml
 FUZZ_CORPUS = \
 	tests/fuzz/corpus/http \
 	tests/fuzz/corpus/json \
 	tests/fuzz/corpus/manifest \
 	tests/fuzz/corpus/msg \
+	tests/fuzz/corpus/redact \
 	tests/fuzz/corpus/screen \
 	tests/fuzz/corpus/toml
 
@@ -30,6 +31,12 @@ check_PROGRAMS += tests/fuzz/replay_msg
 TESTS += tests/fuzz/replay_msg
 tests_fuzz_replay_msg_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_msg.c
 tests_fuzz_replay_msg_LDADD = $(COMMON_LIBS)
+
+check_PROGRAMS += tests/fuzz/replay_redact
+TESTS += tests/fuzz/replay_redact
+tests_fuzz_replay_redact_SOURCES = tests/fuzz/replay.c \
+	tests/fuzz/fuzz_redact.c
+tests_fuzz_replay_redact_LDADD = $(REDACTC_LIBS) $(COMMON_LIBS)
 
 check_PROGRAMS += tests/fuzz/replay_screen
 TESTS += tests/fuzz/replay_screen

@@ -178,8 +178,10 @@ static const struct row jsons[] = {
 	    "{\"t\":\"Cookie: " R "\",\"b\":1}\n", "abc", 0 },
 	{ "an escaped slash", "{\"u\":\"https:\\/\\/x.internal\\/y z\"}\n",
 	    "{\"u\":\"https:\\/\\/" R " z\"}\n", "x.internal", 9 },
-	{ "not outside of strings", "{\"passphrase\":17,\"b\":2}\n",
-	    "{\"passphrase\":17,\"b\":2}\n", NULL, 0 },
+	{ "not outside of strings", "{\"my_tokens_token:\":17,\"b\":2}\n",
+	    "{\"my_tokens_token:\":17,\"b\":2}\n", NULL, 0 },
+	{ "a header without a value", "{\"a\":\"Cookie: \",\"b\":\"c\"}\n",
+	    "{\"a\":\"Cookie: \",\"b\":\"c\"}\n", NULL, 0 },
 	{ "pem", "{\"k\":\"-----BEGIN PRIVATE KEY-----\\n" B64 "\\n" B64
 	    "\\n-----END PRIVATE KEY-----\\n\",\"b\":1}\n",
 	    "{\"k\":\"-----BEGIN PRIVATE KEY-----" R "\\n\",\"b\":1}\n", B64,
@@ -397,7 +399,8 @@ static const struct {
 static void
 test_prompts(void **state)
 {
-	struct redactor *r = open_patterns(NULL, 0);
+	static const char *const pattern[] = { "corp-[0-9]{8}" };
+	struct redactor *r = open_patterns(pattern, 1);
 	size_t i;
 
 	(void)state;
@@ -414,6 +417,53 @@ test_prompts(void **state)
 		redact_free(t);
 	}
 	redactor_free(r);
+}
+
+/* What an owner's pattern begins with, and what it does not. */
+static const struct {
+	const char	*pattern, *in;
+	size_t		 waits;		/* bytes */
+} beginnings[] = {
+	{ "corp-[0-9]{4}", "x$ ", 0 },
+	{ "corp-[0-9]{4}", "x c", 1 },
+	{ "corp-[0-9]{4}", "x corp", 4 },
+	{ "corp-[0-9]{4}", "x corp-12", 7 },
+	{ "corp-[0-9]{4}", "x corpx", 0 },
+	{ "corp-[0-9]{4}", "corp-\n", 0 },
+	{ "(?i)ab(?:c|d{2,3}){1,2}e?f", "xABdd", 4 },
+	{ "(?i)ab(?:c|d{2,3}){1,2}e?f", "xABcDDDE", 7 },
+	{ "(?i)ab(?:c|d{2,3}){1,2}e?f", "xABcccc", 0 },
+	{ "(?i)ab(?:c|d{2,3}){1,2}e?f", "xABe", 0 },
+	{ "a[]x]+\\d{2,}?!", "ax]]12", 6 },
+	{ "a[]x]+\\d{2,}?!", "ax]]12?", 0 },
+	{ "^key (\\w+);", "1\nkey ab", 6 },
+	{ "^key (\\w+);", "1 ke", 0 },
+	{ "x\\by|\\$\\{z", "a ${", 2 },
+	{ "x(y|)z", "xy", 2 },
+	{ "x{,3}y", "x{,3", 4 },
+	{ "a\\Qb\\E", "xx", 2 },	/* not understood: all of it */
+	{ "(?<v>a)b", "xx", 2 },
+};
+
+static void
+test_beginnings(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < nitems(beginnings); i++) {
+		struct redactor *r = open_patterns(&beginnings[i].pattern, 1);
+		struct redact *t = redact_new(r, 0);
+		autobuf struct buf out = { 0 };
+		size_t n = strlen(beginnings[i].in);
+
+		feed(t, beginnings[i].in, n, &out);
+		if (n - buf_left(&out) != beginnings[i].waits)
+			fail_msg("%s in %s: %zu wait", beginnings[i].pattern,
+			    beginnings[i].in, n - buf_left(&out));
+		redact_free(t);
+		redactor_free(r);
+	}
 }
 
 /* What nobody wants to wait for is bounded. */
@@ -533,6 +583,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_all_at_once, set_up,
 		    tear_down),
 		cmocka_unit_test(test_prompts),
+		cmocka_unit_test(test_beginnings),
 		cmocka_unit_test_setup_teardown(test_bounded, set_up,
 		    tear_down),
 		cmocka_unit_test(test_passes),
