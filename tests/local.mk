@@ -88,12 +88,14 @@ it_tests = \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
 	tests/it/audit.sh \
+	tests/it/clock_back.sh \
 	tests/it/config.sh \
 	tests/it/contract_wire.sh \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
 	tests/it/exec_basics.sh \
 	tests/it/failpoints.sh \
+	tests/it/faults.sh \
 	tests/it/fresh_machine.sh \
 	tests/it/harness_launch.sh \
 	tests/it/harness_state.sh \
