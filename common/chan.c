@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "common/shelf.h"
 
 
 struct chan_packet {
@@ -77,6 +78,8 @@ chan_fd_is(int fd, enum fd_kind kind)
 	case FD_MEMFD:
 	case FD_MEMFD_OPT:
 		return memfd_is_sealed(fd);
+	case FD_SHELF:
+		return shelf_is(fd);
 	case FD_PIPE:
 		return S_ISFIFO(st.st_mode);
 	case FD_FILE:

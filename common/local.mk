@@ -26,6 +26,7 @@ libcommon_a_SOURCES = \
 	common/plain.c common/plain.h \
 	common/scope.c common/scope.h \
 	common/sign.c common/sign.h \
+	common/shelf.c common/shelf.h \
 	common/spawn.c common/spawn.h \
 	common/token.c common/token.h \
 	common/utf8.c common/utf8.h

@@ -72,6 +72,7 @@ static const char *const fd_kind_names[] = {
 	[FD_PIDFD] = "pidfd",
 	[FD_MEMFD] = "memfd",
 	[FD_MEMFD_OPT] = "memfd?",
+	[FD_SHELF] = "shelf",
 	[FD_PIPE] = "pipe",
 	[FD_FILE] = "file",
 	[FD_DIR] = "folder",

@@ -46,6 +46,7 @@ enum fd_kind {
 	FD_PIDFD,
 	FD_MEMFD,		/* every seal set */
 	FD_MEMFD_OPT,		/* the same, or nothing */
+	FD_SHELF,		/* sealed but to its maker: common/shelf.h */
 	FD_PIPE,
 	FD_FILE,		/* regular */
 	FD_DIR,

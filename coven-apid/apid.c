@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/shelf.h"
 #include "coven-apid/apid.h"
 #include "coven-apid/json.h"
 #include "coven-apid/stream.h"
@@ -106,12 +108,16 @@ chan_handler *const apid_handlers[MSG__COUNT] = {
 void
 apid_init(struct apid *apid, struct loop *loop)
 {
+	char utc[RFC3339_LEN];
+
 	memset(apid, 0, sizeof(*apid));
 	apid->loop = loop;
 	apid->stored.source.fd = -1;
 	auth_init(apid);
 	apid->streams = streams_new(apid);
 	json_warm();
+	/* libc looks for /etc/localtime the first time, also for UTC. */
+	clock_format(0, utc);
 	familiars_init(apid);
 }
 
@@ -126,6 +132,7 @@ apid_fini(struct apid *apid)
 	auth_fini(apid);
 	streams_free(apid->streams);
 	chan_close(&apid->stored);
+	shelf_unmap(apid->shelf);
 	buf_fini(&apid->health);
 	free(apid->identity.started_at);
 	free(apid->identity.socket);

@@ -36,6 +36,9 @@ struct apid {
 	struct loop	*loop;
 	struct chan	 control;	/* to the monitor */
 	struct chan	 stored;	/* closed: stored is down */
+	const char	*shelf;		/* what stored wrote, or NULL */
+	uint64_t	 shelf_taken;	/* answers */
+	size_t		 shelf_due;	/* bytes, since stored was told */
 	bool		 stored_lied;	/* that is why it is closed */
 	struct timer	 lost;		/* asks for another one */
 	struct server	*server;	/* NULL until LISTENER */

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "common/shelf.h"
 #include "coven-apid/request.h"
 #include "coven-apid/stream.h"
 
@@ -14,6 +15,7 @@
 struct rows {
 	const char	*p;
 	size_t		 left;
+	bool		 json;		/* the whole answer; not rows */
 	bool		 bad;		/* stored wrote nonsense */
 };
 
@@ -63,6 +65,13 @@ ask_with_record(struct request *r, enum msg_type type, const void *msg,
 	ask(r, type, msg, fd, cb);
 }
 
+const char *
+rows_json(const struct rows *rows, size_t *n)
+{
+	*n = rows->left;
+	return rows->json ? rows->p : NULL;
+}
+
 bool
 rows_next(struct rows *rows, enum msg_type want, union msg_any *row)
 {
@@ -71,7 +80,8 @@ rows_next(struct rows *rows, enum msg_type want, union msg_any *row)
 
 	if (rows->bad || rows->left == 0)
 		return false;
-	if (msg_decode(rows->p, rows->left, &type, row, &used) != 0 ||
+	if (rows->json ||
+	    msg_decode(rows->p, rows->left, &type, row, &used) != 0 ||
 	    type != (uint32_t)want) {
 		rows->bad = true;
 		return false;
@@ -94,19 +104,69 @@ asker(struct apid *apid, uint64_t tag)
 	return r != NULL && r->on_reply != NULL ? r : NULL;
 }
 
+/*
+ * Bytes on the shelf are passed on and not looked at: stored could change
+ * them meanwhile.  Only what is the whole answer may therefore lie there.
+ */
+static int
+take_shelf(struct apid *apid, const struct msg_reply *reply,
+    struct rows *rows)
+{
+	if (reply->shelf_len == 0)
+		return 0;
+	if (apid->shelf == NULL || !reply->json ||
+	    !shelf_holds(reply->shelf_at, reply->shelf_len))
+		return -EPROTO;
+	rows->p = apid->shelf + reply->shelf_at;
+	rows->left = reply->shelf_len;
+	apid->shelf_taken++;
+	apid->shelf_due += reply->shelf_len;
+	return 0;
+}
+
+/* What lay there has been sent, or copied for a client that is slow. */
+static void
+shelf_told(struct apid *apid)
+{
+	struct msg_shelf_taken m = { .count = apid->shelf_taken };
+
+	if (apid->shelf_due < LIMIT_SHELF_DUE || !chan_is_open(&apid->stored))
+		return;
+	if (chan_send(&apid->stored, MSG_SHELF_TAKEN, &m, -1) == 0)
+		apid->shelf_due = 0;
+}
+
+static int
+on_shelf(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct apid *apid = c->ctx;
+
+	if (msg->shelf.size != LIMIT_SHELF)
+		return chan_blame(c, "a shelf of %u bytes", msg->shelf.size);
+	shelf_unmap(apid->shelf);
+	apid->shelf = shelf_map(*fd);
+	apid->shelf_taken = apid->shelf_due = 0;
+	return apid->shelf != NULL ? 0 : chan_blame(c,
+	    "a shelf that cannot be mapped");
+}
+
 static int
 on_reply(struct chan *c, const union msg_any *msg, int *fd)
 {
 	static struct buf bytes = { .max = ROWS_MAX };
 	struct apid *apid = c->ctx;
 	const struct msg_reply *reply = &msg->reply;
-	struct rows rows = { 0 };
+	struct rows rows = { .json = reply->json != 0 };
 	struct request *r = asker(apid, reply->tag);
 	struct feed *feed = streams_feed(apid->streams, reply->tag);
 	reply_fn *cb;
 
-	if (r == NULL && feed == NULL && reply->tag != 0)
+	if (take_shelf(apid, reply, &rows) != 0)
+		return chan_blame(c, "an answer beside the shelf");
+	if (r == NULL && feed == NULL && reply->tag != 0) {
+		shelf_told(apid);
 		return 0;		/* its client has left */
+	}
 	if (*fd >= 0) {
 		if (memfd_read(*fd, ROWS_MAX, &bytes) < 0) {
 			if (r != NULL)
@@ -128,6 +188,7 @@ on_reply(struct chan *c, const union msg_any *msg, int *fd)
 	buf_clear(&bytes);
 	if (bytes.cap > 1u << 20)
 		buf_fini(&bytes);
+	shelf_told(apid);
 	return rows.bad ? chan_blame(c, "rows that are malformed") : 0;
 }
 
@@ -179,5 +240,6 @@ ask_on_end(struct chan *c, int why)
 
 chan_handler *const ask_handlers[MSG__COUNT] = {
 	[MSG_REPLY] = on_reply,
+	[MSG_SHELF] = on_shelf,
 	[MSG_STORE_STATS] = health_on_stats,
 };

@@ -38,25 +38,6 @@ too_large_there(struct request *r, const char *text)
 }
 
 static void
-finish_page(struct request *r, bool more)
-{
-	struct jw j;
-
-	(void)buf_adds(&r->body, "],\"nextCursor\":");
-	jw_init(&j, &r->body);
-	if (r->written == 0) {
-		jw_null(&j);
-	} else {
-		jw_object(&j);
-		jw_ku64(&j, "afterSeq", r->after_seq);
-		jw_object_end(&j);
-	}
-	jw_kbool(&j, "hasMore", more);
-	(void)buf_adds(&r->body, "}");
-	answer(r, 200, &r->body);
-}
-
-static void
 page_refused(struct request *r, const struct msg_reply *reply)
 {
 	if (reply->code == STORE_TOO_LARGE)
@@ -65,43 +46,22 @@ page_refused(struct request *r, const struct msg_reply *reply)
 		answer_store_code(r, reply);
 }
 
-/*
- * With a limit, a page is cut where clients would stop reading.  Without
- * one, it is everything or a refusal.
- */
+/* Written by stored, for it has the events; passed on as it is. */
 static void
 on_page(struct request *r, const struct msg_reply *reply, struct rows *rows)
 {
-	union msg_any row;
-	size_t mark, n = 0;
-	struct jw j;
+	const char *p;
+	size_t n;
 
 	if (reply->code != STORE_OK) {
 		page_refused(r, reply);
 		return;
 	}
-	while (rows_next(rows, MSG_EVENT_ROW, &row)) {
-		n++;
-		mark = r->body.len;
-		jw_init(&j, &r->body);
-		j.comma = r->written != 0;
-		record_event(&j, r->id, &row.event_row);
-		if (!jw_ok(&j) || r->body.len > REPLY_MAX - TAIL_ROOM) {
-			r->body.len = mark;
-			if (!r->limited || r->written == 0)
-				too_large(r, row.event_row.seq,
-				    row.event_row.id);
-			else
-				finish_page(r, true);
-			return;
-		}
-		r->written++;
-		r->after_seq = row.event_row.seq;
-	}
-	if (n != reply->rows)
+	p = rows_json(rows, &n);
+	if (p == NULL)
 		answer_error(r, API_INTERNAL, "The store sent a bad page.");
 	else
-		finish_page(r, r->limited && reply->more);
+		answer_bytes(r, 200, p, n);
 }
 
 /* 0, or 1 after answering 400.  Each value stays as it was when absent. */
@@ -162,8 +122,7 @@ on_session_events(struct request *r)
 		m.after_event = event;
 	}
 	m.wait_ms = request_wait(r, wait_ms);
-	buf_init(&r->body, 2 * REPLY_MAX);
-	(void)buf_adds(&r->body, "{\"events\":[");
+	m.json = 1;
 	ask(r, MSG_EVENTS, &m, -1, on_page);
 }
 

@@ -53,6 +53,13 @@ is_of(void *ctx, const struct conn *c)
 
 /* Streams and waits of its callers end with it. */
 static void
+close_callers(struct apid *apid, uint64_t id)
+{
+	if (apid->server != NULL)
+		server_close_if(apid->server, is_of, &id);
+}
+
+static void
 drop(struct apid *apid, size_t i)
 {
 	struct auth *a = &apid->auth;
@@ -61,10 +68,22 @@ drop(struct apid *apid, size_t i)
 	pairing_fini(&a->pairings[i]);
 	a->npairings--;
 	a->pairings[i] = a->pairings[a->npairings];
-	if (apid->server != NULL)
-		server_close_if(apid->server, is_of, &id);
+	close_callers(apid, id);
 }
 
+/* As stored does, when there is a new one. */
+static void
+drop_ended(struct apid *apid)
+{
+	struct auth *a = &apid->auth;
+	size_t i;
+
+	for (i = a->npairings; i-- > 0; )
+		if (pairing_ended(&a->pairings[i]))
+			drop(apid, i);
+}
+
+/* One that has ended stays, so that its use is told from a wrong guess. */
 static void
 on_sweep(struct timer *t)
 {
@@ -72,9 +91,14 @@ on_sweep(struct timer *t)
 	struct auth *a = &apid->auth;
 	size_t i;
 
-	for (i = a->npairings; i-- > 0; )
-		if (pairing_ended(&a->pairings[i]))
-			drop(apid, i);
+	for (i = 0; i < a->npairings; i++) {
+		struct pairing *p = &a->pairings[i];
+
+		if (!p->over && pairing_ended(p)) {
+			p->over = true;
+			close_callers(apid, p->id);
+		}
+	}
 	if (a->npairings != 0)
 		timer_start(apid->loop, t, SWEEP_MS);
 }
@@ -300,6 +324,7 @@ on_paired(struct request *r, const struct msg_reply *reply,
 	} else if (reply->code != STORE_OK) {
 		answer_store_code(r, reply);
 	} else {
+		drop_ended(r->apid);
 		if (a->npairings < LIMIT_PAIRINGS)
 			keep(r->apid, r->pairing);
 		answer(r, 201, &r->body);

@@ -19,6 +19,7 @@ struct pairing {
 	unsigned	 mask;		/* of scopes */
 	uint64_t	 created_ns, expires_ns, used_ns;	/* wall clock */
 	int64_t		 noted_ns;	/* its last use on record; 0: none */
+	bool		 over;		/* its callers have been closed */
 };
 
 void	pairing_fini(struct pairing *);

@@ -213,6 +213,13 @@ answer(struct request *r, int status, const struct buf *body)
 }
 
 void
+answer_bytes(struct request *r, int status, const char *p, size_t n)
+{
+	conn_reply(r->conn, status, p, n);
+	request_free(r);
+}
+
+void
 answer_whole(struct request *r, const struct buf *reply)
 {
 	conn_reply_whole(r->conn, buf_head(reply), buf_left(reply));

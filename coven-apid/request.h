@@ -119,6 +119,8 @@ enum api_error {
 };
 
 void	answer(struct request *, int status, const struct buf *body);
+/* The same of bytes that lie elsewhere. */
+void	answer_bytes(struct request *, int status, const char *, size_t n);
 /* Prebuilt: a whole reply. */
 void	answer_whole(struct request *, const struct buf *reply);
 void	answer_error(struct request *, enum api_error, const char *fmt, ...)
@@ -156,6 +158,9 @@ void	ask_with_record(struct request *, enum msg_type, const void *msg,
 
 /* The next row of an answer: true while there is one of that type. */
 bool	rows_next(struct rows *, enum msg_type, union msg_any *);
+
+/* An answer that is JSON, for answer_bytes alone; NULL: it is not. */
+const char	*rows_json(const struct rows *, size_t *n);
 
 /* --- encoding rows (record.c) ------------------------------------------- */
 

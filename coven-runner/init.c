@@ -141,6 +141,8 @@ finish(struct init *in, int status)
 	if (chan_is_open(&in->runner) &&
 	    chan_send(&in->runner, MSG_INIT_EXIT, &msg, -1) == 0)
 		flush(in, &in->runner);
+	/* Nothing is left; the mounts' end need not be waited for. */
+	chan_close(&in->runner);
 	_exit(0);
 }
 

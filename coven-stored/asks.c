@@ -11,6 +11,7 @@
 
 #include "common/mem.h"
 #include "coven-stored/page.h"
+#include "coven-stored/page_json.h"
 #include "coven-stored/stored.h"
 
 struct ask {
@@ -350,6 +351,49 @@ cursor(struct stored *s, const struct ask *a)
 	return store_event_seq(s->store, a->text, &seq) == 0 ? seq : 0;
 }
 
+#define PAGE_MOSTLY	((size_t)256 << 10)	/* is enough for a page */
+
+/* As clients get it, onto the shelf where there is room. */
+static int
+page_on_shelf(struct stored *s, struct ask *a, struct page_json *p,
+    int64_t key, struct buf *aside)
+{
+	int r = PAGE_NO_ROOM;
+
+	p->to = shelf_room(&s->shelf, PAGE_MOSTLY, &p->room);
+	if (p->to != NULL)
+		r = page_json_events(p, key, cursor(s, a));
+	if (r != PAGE_NO_ROOM)
+		return r;
+	p->to = shelf_room(&s->shelf, PAGE_JSON_MAX, &p->room);
+	if (p->to == NULL) {
+		p->to = buf_reserve(aside, PAGE_JSON_MAX);
+		p->room = PAGE_JSON_MAX;
+	}
+	return page_json_events(p, key, cursor(s, a));
+}
+
+static bool
+answer_events_json(struct stored *s, struct ask *a,
+    const struct store_session *session)
+{
+	struct page_json page = { .store = s->store, .session_id = a->id,
+	    .limit = a->msg.events.limit };
+	autobuf struct buf aside = { 0 };
+	int r = page_on_shelf(s, a, &page, session->key, &aside);
+
+	if (r < 0)
+		return failed(s, a, r);
+	if (r == STORE_TOO_LARGE)
+		stored_reply(s, &a->asked, STORE_TOO_LARGE, page.text);
+	else if (page.rows == 0 && !session_has_ended(session->status) &&
+	    hold(s, a, session->key, a->msg.events.wait_ms))
+		return true;
+	else
+		stored_reply_json(s, &a->asked, &page);
+	return false;
+}
+
 static bool
 answer_events(struct stored *s, struct ask *a)
 {
@@ -363,6 +407,8 @@ answer_events(struct stored *s, struct ask *a)
 		stored_reply(s, &a->asked, STORE_NOT_FOUND, NULL);
 	if (r != 0)
 		return r < 0 ? failed(s, a, r) : false;
+	if (a->msg.events.json)
+		return answer_events_json(s, a, &session);
 	page_init(&page, s->store);
 	r = page_events(&page, session.key, a->id, cursor(s, a),
 	    a->msg.events.limit);

@@ -14,6 +14,7 @@ libstored_a_SOURCES = \
 	coven-stored/on_monitor.c \
 	coven-stored/on_runner.c coven-stored/on_runner.h \
 	coven-stored/page.c coven-stored/page.h \
+	coven-stored/page_json.c coven-stored/page_json.h \
 	coven-stored/pairings.c \
 	coven-stored/records.c \
 	coven-stored/report.c \

@@ -277,6 +277,19 @@ LATER(on_pair_list, MSG_PAIR_LIST)
 LATER(on_audit, MSG_AUDIT)
 LATER(on_cancel, MSG_CANCEL)
 
+static int
+on_shelf_taken(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct stored *s = c->ctx;
+
+	(void)fd;
+	if (shelf_taken(&s->shelf, msg->shelf_taken.count) < 0)
+		return chan_blame(c, "%llu answers taken, of %llu",
+		    (unsigned long long)msg->shelf_taken.count,
+		    (unsigned long long)s->shelf.given);
+	return 0;
+}
+
 chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_LAUNCH] = on_launch,
 	[MSG_EXTERNAL] = on_external,
@@ -296,6 +309,7 @@ chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_SIGNAL] = on_signal,
 	[MSG_RESIZE] = on_resize,
 	[MSG_EVENTS] = on_events,
+	[MSG_SHELF_TAKEN] = on_shelf_taken,
 	[MSG_AUDIT] = on_audit,
 	[MSG_CANCEL] = on_cancel,
 	[MSG_AUDIT_NOTE] = on_audit_note,

@@ -13,6 +13,21 @@
 
 /* --- channels --- */
 
+/* Without one, answers go the longer way. */
+static void
+offer_shelf(struct stored *s)
+{
+	struct msg_shelf m = { .size = LIMIT_SHELF };
+	int r = shelf_make(&s->shelf);
+
+	if (r == 0)
+		r = chan_send(&s->apid, MSG_SHELF, &m, s->shelf.fd);
+	if (r < 0) {
+		log_warn("share memory with apid: %s", strerror(-r));
+		shelf_free(&s->shelf);
+	}
+}
+
 static int
 attach_apid(struct stored *s, struct chan *c, int *fd)
 {
@@ -28,6 +43,7 @@ attach_apid(struct stored *s, struct chan *c, int *fd)
 	    CS_SERVING, stored_apid, s, stored_apid_ended);
 	if (r < 0)
 		fatal("watch apid: %s", strerror(-r));
+	offer_shelf(s);
 	return 0;
 }
 

@@ -7,16 +7,19 @@ struct state {
 	uint64_t	a, b, c, d;
 };
 
-static uint64_t
+static inline uint64_t
 rotl(uint64_t x, int by)
 {
 	return x << by | x >> (64 - by);
 }
 
-static void
-rounds(struct state *s, int n)
+static inline void
+two_rounds(struct state *s)
 {
-	while (n-- > 0) {
+	int i;
+
+#pragma GCC unroll 2
+	for (i = 0; i < 2; i++) {
 		s->a += s->b;
 		s->c += s->d;
 		s->b = rotl(s->b, 13) ^ s->a;
@@ -30,11 +33,11 @@ rounds(struct state *s, int n)
 	}
 }
 
-static void
+static inline void
 absorb(struct state *s, uint64_t word)
 {
 	s->d ^= word;
-	rounds(s, 2);
+	two_rounds(s);
 	s->a ^= word;
 }
 
@@ -56,9 +59,11 @@ siphash128(const uint64_t key[2], const void *p, size_t n, uint64_t out[2])
 	memcpy(&word, (const char *)p + i, n - i);
 	absorb(&s, last | le64toh(word));
 	s.c ^= 0xee;
-	rounds(&s, 4);
+	two_rounds(&s);
+	two_rounds(&s);
 	out[0] = s.a ^ s.b ^ s.c ^ s.d;
 	s.b ^= 0xdd;
-	rounds(&s, 4);
+	two_rounds(&s);
+	two_rounds(&s);
 	out[1] = s.a ^ s.b ^ s.c ^ s.d;
 }

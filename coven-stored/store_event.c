@@ -56,15 +56,31 @@ store_last_seq(const struct store *s)
 	return s->durable_seq;
 }
 
-/* count digits of v, the most significant of them first. */
-static char *
-put_hex(char *to, uint64_t v, int count)
+/*
+ * The digits of v's low four bytes, each byte of the result one: the digits
+ * are spread to a byte each, and nine is where letters begin.
+ */
+static uint64_t
+hex8(uint32_t v)
 {
-	static const char digits[] = "0123456789abcdef";
+	uint64_t x = v, letters;
 
-	while (count-- > 0)
-		*to++ = digits[v >> 4 * count & 15];
-	return to;
+	x = (x << 16 | x) & UINT64_C(0x0000ffff0000ffff);
+	x = (x << 8 | x) & UINT64_C(0x00ff00ff00ff00ff);
+	x = (x << 4 | x) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	letters = (x + UINT64_C(0x0606060606060606)) >> 4 &
+	    UINT64_C(0x0101010101010101);
+	return htobe64(x + UINT64_C(0x3030303030303030) + letters * 0x27);
+}
+
+/* The last count digits of v, at most eight. */
+static char *
+put_hex(char *to, uint32_t v, unsigned count)
+{
+	uint64_t digits = hex8(v);
+
+	memcpy(to, (const char *)&digits + 8 - count, count);
+	return to + count;
 }
 
 void
@@ -73,15 +89,16 @@ store_event_id(const struct store *s, uint64_t seq, char out[UUID_LEN])
 	uint64_t n = htole64(seq), h[2];
 
 	siphash128(s->salt, &n, sizeof(n), h);
-	out = put_hex(out, h[0] >> 32, 8);
+	out = put_hex(out, (uint32_t)(h[0] >> 32), 8);
 	*out++ = '-';
-	out = put_hex(out, h[0] >> 16, 4);
+	out = put_hex(out, (uint32_t)h[0] >> 16, 4);
 	*out++ = '-';
 	out = put_hex(out, (h[0] & 0xfff) | 0x4000, 4);
 	*out++ = '-';
 	out = put_hex(out, (h[1] & 0x3fff) | 0x8000, 4);
 	*out++ = '-';
-	out = put_hex(out, seq, 12);
+	out = put_hex(out, (uint32_t)(seq >> 32), 4);
+	out = put_hex(out, (uint32_t)seq, 8);
 	*out = '\0';
 }
 

@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/memfd.h"
 #include "coven-stored/page.h"
+#include "coven-stored/page_json.h"
 #include "coven-stored/stored.h"
 
 /* --- answers --- */
@@ -77,6 +78,25 @@ stored_reply_page(struct stored *s, struct asked *asked,
 }
 
 void
+stored_reply_json(struct stored *s, struct asked *asked,
+    const struct page_json *page)
+{
+	struct msg_reply m = { .code = STORE_OK, .rows = page->rows,
+	    .more = page->more, .json = 1 };
+	struct buf b = { .data = page->to, .len = page->len };
+
+	if (!asked->pending)
+		return;
+	if (!shelf_wrote(&s->shelf, page->to)) {
+		send_rows(s, asked, &m, &b);
+		return;
+	}
+	m.shelf_at = shelf_give(&s->shelf, page->len);
+	m.shelf_len = (uint32_t)page->len;
+	send_reply(s, asked, &m, -1);
+}
+
+void
 stored_reply_session(struct stored *s, struct asked *asked,
     enum store_code code, const char *id)
 {
@@ -127,6 +147,7 @@ stored_apid_ended(struct chan *c, int why)
 	if (why == CHAN_BAD && log_allowed(&s->limit, "apid"))
 		log_warn("end apid: %s", c->blame);
 	chan_close(c);
+	shelf_free(&s->shelf);
 	/* The monitor ends it: a liar is not left without a channel. */
 	if (why == CHAN_BAD)
 		stored_tell(s, MSG_PEER_END, &lied, -1);
@@ -217,6 +238,7 @@ stored_fini(struct stored *s)
 
 	asks_drop(s);
 	chan_close(&s->apid);
+	shelf_free(&s->shelf);
 	while ((j = TAILQ_FIRST(&s->writer.jobs)) != NULL) {
 		TAILQ_REMOVE(&s->writer.jobs, j, link);
 		job_free(j);

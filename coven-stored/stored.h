@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/shelf.h"
 #include "coven-stored/heads.h"
 #include "coven-stored/reserve.h"
 #include "coven-stored/store.h"
@@ -29,6 +30,7 @@ struct stored;
 struct run;
 struct job;
 struct ask;
+struct page_json;
 struct page;
 
 /* A request of apid that has not been answered.  Cleared when apid goes. */
@@ -384,6 +386,9 @@ void	stored_reply_rows(struct stored *s, struct asked *asked,
  */
 void	stored_reply_page(struct stored *, struct asked *, const struct page *,
 	    const char *text);
+/* With a page that is the whole answer, where shelf_room said or elsewhere. */
+void	stored_reply_json(struct stored *, struct asked *,
+	    const struct page_json *);
 /* With one session as it is on record now. */
 void	stored_reply_session(struct stored *, struct asked *, enum store_code,
 	    const char *id);
@@ -411,6 +416,7 @@ struct stored {
 	struct loop		*loop;
 	struct chan		*control;
 	struct chan		 apid;
+	struct shelf		 shelf;		/* apid reads it */
 	struct store		*store;
 	struct redactor		*redactor;	/* before SERVE */
 	uint32_t		 log_retention_days;

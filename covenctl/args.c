@@ -354,6 +354,7 @@ ctl_main(int argc, char **argv)
 	client_init(&ctl.client, &ctl.home);
 	ctl.argv = mem_zalloc((size_t)argc + 1, sizeof(char *));
 	rc = parse_args(&ctl, argc, argv);
+	ctl.client.token_file = ctl.opt[OPT_TOKEN_FILE];
 	if (rc == 0)
 		rc = dispatch(&ctl);
 	if (fflush(stdout) != 0 && rc == 0)

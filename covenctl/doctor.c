@@ -1,3 +1,4 @@
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -106,6 +107,53 @@ check_harnesses(struct doctor *d)
 		    n, all);
 }
 
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD	77	/* Linux 6.5: uapi/asm-generic/socket.h */
+#endif
+
+/* Can the kernel name who connects, so that it can be looked at? */
+static bool
+peers_have_names(void)
+{
+	int pair[2], fd = -1;
+	socklen_t len = sizeof(fd);
+	bool can;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		return false;
+	can = getsockopt(pair[0], SOL_SOCKET, SO_PEERPIDFD, &fd, &len) == 0;
+	mem_close(&fd);
+	mem_close(&pair[0]);
+	mem_close(&pair[1]);
+	return can;
+}
+
+static void
+check_auth(struct doctor *d)
+{
+	static const char hint[] = "set auth.mode = \"token\" in coven.toml";
+
+	if (d->daemon.refused)
+		found(d, "auth", FINDING_WARN, "read session-token of the "
+		    "home, or give --token-file", "token mode: the daemon "
+		    "refuses the token of this caller, or that it has none");
+	else if (d->daemon.token_mode)
+		found(d, "auth", FINDING_PASS, NULL,
+		    "token mode: each request carries a token");
+	else if (!peers_have_names())
+		found(d, "auth", d->daemon.state == DAEMON_RUNNING ?
+		    FINDING_FAIL : FINDING_WARN, hint, "this kernel does not "
+		    "name who connects (SO_PEERPIDFD, Linux 6.5): in peer "
+		    "mode nothing can be launched or changed");
+	else if (d->daemon.state == DAEMON_RUNNING)
+		found(d, "auth", FINDING_PASS, NULL, "peer mode: every "
+		    "process of yours is you, and so is whoever reaches a "
+		    "socket that ssh forwards");
+	else
+		found(d, "auth", FINDING_PASS, NULL, "peers can be named; "
+		    "in peer mode, the default, a forwarded socket is you");
+}
+
 static void
 check_network(struct doctor *d)
 {
@@ -121,7 +169,7 @@ static void (*const checks[])(struct doctor *) = {
 	check_home, check_home_path,
 	check_home_fs, check_home_socket, check_namespaces, check_proc,
 	check_landlock, check_seccomp, check_cgroup, check_idmap,
-	check_network,
+	check_auth, check_network,
 };
 
 /* The nearest folder upwards that is a git working tree. */

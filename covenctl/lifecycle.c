@@ -49,7 +49,9 @@ healthy(struct ctl *ctl, const struct answer *a, struct daemon *d)
 		return false;
 	(void)snprintf(d->version, sizeof(d->version), "%s", version);
 	d->token_mode = jr_ktrue(jr_get(a->doc, "capabilities"), "tokenAuth");
-	return d->pid == ctl->client.peer.pid;
+	/* Who names a token is where a forwarded socket is, and not its end. */
+	return d->pid == ctl->client.peer.pid ||
+	    ctl->client.token_file != NULL;
 }
 
 /* A record without health: is its process still there? */

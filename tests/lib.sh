@@ -56,6 +56,7 @@ tap_not_ok() {
 	shift
 	for file; do
 		[ -s "$file" ] && tail -n 30 "$file" | tr '\000' '.' |
+		    cut -c 1-1000 |
 		    awk '{ print "#   " $0 }'
 	done
 	return 0
@@ -335,13 +336,19 @@ role_pid() {
 
 # --- clients -------------------------------------------------------------------
 
-# http METHOD TARGET [BODY]: sets STATUS; the body is in $W/body.
+# http METHOD TARGET [BODY]: sets STATUS; the body is in $W/body.  It sends
+# the home's session token where there is one, or what HTTP_TOKEN holds.
 http() {
-	local body=${3-}
+	local body=${3-} token=${HTTP_TOKEN-} auth=''
 
-	printf '%s %s HTTP/1.1\r\nHost: coven\r\nContent-Type: %s\r\n%s%d\r\n\r\n%s' \
-	    "$1" "$2" application/json "Content-Length: " "${#body}" "$body" |
-	    raw -h
+	if [ -z "${HTTP_TOKEN+set}" ] && [ -f "$COVEN_HOME/session-token" ]; then
+		token=$(<"$COVEN_HOME/session-token")
+	fi
+	[ -z "$token" ] || printf -v auth 'Authorization: Bearer %s\r\n' \
+	    "$token"
+	printf '%s %s HTTP/1.1\r\nHost: coven\r\nContent-Type: %s\r\n%s%d\r\n%s\r\n%s' \
+	    "$1" "$2" application/json "Content-Length: " "${#body}" \
+	    "$auth" "$body" | raw -h
 }
 
 # raw [OPTION ...]: the bytes of standard input, exactly.  As http.  What was

@@ -130,9 +130,30 @@ check_openapi() {
 }
 
 check_openapi
+# Rules about credentials that an object file shows: what verifies a token
+# compares through common/ct.c alone (R7), which compares without a library;
+# what writes one never changes a mode (R8).
+check_symbols() {
+	while read -r object never; do
+		[ -e "$build/$object" ] || continue
+		nm -u "$build/$object" | awk '{ print $NF }' |
+		    grep -vE '^__(asan|ubsan|stack_chk)_' |
+		    grep -E "$never" | while read -r name; do
+			problem "$object: uses $name"
+		done
+	done <<-'END'
+	common/libcommon_a-ct.o .
+	coven-apid/libapid_a-auth.o cmp
+	coven-monitor/libmonitor_a-token.o chmod
+	END
+	nm -u "$build/coven-apid/libapid_a-auth.o" | grep -q ct_find ||
+	    problem "coven-apid/auth.c: verifies without common/ct.c"
+}
+
 check_direction
 check_behind
 check_links
+check_symbols
 check_sizes
 
 if [ -s "$found" ]; then

@@ -41,6 +41,12 @@ tests_bench_client_LDADD = $(JSONC_LIBS) $(MD_LIBS)
 tests_bench_fixture_SOURCES = tests/bench/fixture.c
 tests_bench_fixture_LDADD = $(STORED_LIBS)
 
+# Every client of the tree against a server that looks at each byte.
+.PHONY: conformance
+conformance: all tests/it/rawhttp$(EXEEXT) tests/bench/client$(EXEEXT)
+	$(srcdir)/tests/conformance.py covenctl/covenctl$(EXEEXT) \
+	    tests/it/rawhttp$(EXEEXT) tests/bench/client$(EXEEXT)
+
 BENCH_STAGE = bench-stage
 .PHONY: bench
 bench: all tests/bench/floor$(EXEEXT) tests/bench/client$(EXEEXT) \
@@ -74,9 +80,11 @@ check-valgrind:
 
 # Integration tests against the staged tree of ./run-tests are not part of
 # make check, which must pass in any build folder without root.
-EXTRA_DIST += tests/lib.sh tests/wire.sh tests/sandbox_rows.sh tests/setup.sh \
+EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
+	tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/output.py tests/it/secrets.py tests/it/polls.py tests/it/sse.py \
+	tests/it/run tests/it/auth.py tests/it/output.py \
+	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/bench/bench.sh tests/agents/agents.sh \
@@ -89,7 +97,9 @@ it_tests = \
 	tests/it/attack_state.sh \
 	tests/it/audit.sh \
 	tests/it/clock_back.sh \
+	tests/it/auth_rules.sh \
 	tests/it/config.sh \
+	tests/it/contract_clients.sh \
 	tests/it/contract_wire.sh \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
@@ -113,7 +123,9 @@ it_tests = \
 	tests/it/sandbox_without_landlock.sh \
 	tests/it/security_promises.sh \
 	tests/it/soak.sh \
+	tests/it/selftest.sh \
 	tests/it/socket_identity.sh \
+	tests/it/spares.sh \
 	tests/it/stalled_clients.sh \
 	tests/it/stop_is_clean.sh \
 	tests/it/stream.sh \

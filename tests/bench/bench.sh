@@ -15,7 +15,8 @@
 #
 # The exit status is about what must be right (bytes, counts, answers), not
 # about speed.  Sizes: BENCH_N requests, BENCH_LOAD_MS, BENCH_EVENTS,
-# BENCH_LAUNCHES, BENCH_MIB, BENCH_LIVE sessions, BENCH_IDLE connections.
+# BENCH_LAUNCHES, BENCH_PAUSE_MS between two of them, BENCH_MIB, BENCH_LIVE
+# sessions, BENCH_IDLE connections.
 set -u
 export LC_ALL=C
 STAGE=${1:?stage} TOOLS=${2:?tools}
@@ -23,6 +24,7 @@ N=${BENCH_N:-2000}
 LOAD_MS=${BENCH_LOAD_MS:-2000}
 EVENTS=${BENCH_EVENTS:-1000000}
 LAUNCHES=${BENCH_LAUNCHES:-50}
+PAUSE_MS=${BENCH_PAUSE_MS:-50}
 MIB=${BENCH_MIB:-256}
 LIVE=${BENCH_LIVE:-500}
 IDLE=${BENCH_IDLE:-10000}
@@ -156,6 +158,11 @@ wait_first_byte "$W/ready" || {
 # --- requests ------------------------------------------------------------------
 
 raw /api/v1/health "$W/health"
+# With the spares, of which there are two, and which are not made at once.
+for _ in $(seq 100); do
+	[ "$(pgrep -c -P "$MONITOR" coven-init)" -lt 2 ] || break
+	sleep 0.05
+done
 say pss_idle "$(pss_kib)"
 floor_start "$W/health"
 measure floor_ "$client" oneshot "$W/floor.sock" "$N"
@@ -180,17 +187,26 @@ measure '' "$client" pages "$SOCK" "$LONG_ID" "$EVENTS"
 
 # --- launches --------------------------------------------------------------------
 
-measure '' "$client" launch "$SOCK" "$W/project" "$LAUNCHES"
-measure bare_ "$client" spawn "$LAUNCHES" /bin/true
-if command -v bwrap >/dev/null; then
-	measure bwrap_ "$client" spawn "$LAUNCHES" bwrap --unshare-user \
+# launches PREFIX: ours and both floors.  With BENCH_PAUSE_MS as people launch,
+# one and a while later another; without, one after another as fast as it goes,
+# which leaves no idle moment to make the next one's processes in.
+launches() {
+	measure "$1" "$client" launch "$SOCK" "$W/project" "$LAUNCHES"
+	measure "$1bare_" "$client" spawn "$LAUNCHES" /bin/true
+	command -v bwrap >/dev/null || return 0
+	measure "$1bwrap_" "$client" spawn "$LAUNCHES" bwrap --unshare-user \
 	    --unshare-pid --unshare-net --unshare-ipc --unshare-uts \
 	    --unshare-cgroup --die-with-parent --ro-bind /usr /usr \
 	    --symlink usr/bin /bin --symlink usr/lib /lib \
 	    --symlink usr/lib64 /lib64 --ro-bind /etc /etc --dev /dev \
 	    --proc /proc --tmpfs /tmp --bind "$W/project" "$W/project" \
 	    --chdir "$W/project" -- /bin/true
-fi
+}
+
+export BENCH_PAUSE_MS=$PAUSE_MS
+launches ''
+unset BENCH_PAUSE_MS
+launches busy_
 
 # --- what a session prints -----------------------------------------------------
 
@@ -285,6 +301,10 @@ row "health, $IDLE idle, p50" "$(figure idle_p50_us)" us \
 row "all $EVENTS events" "$(figure pages_s)" s "" ""
 row "launch to the exit event, p50" "$(figure launch_exit_p50_us)" us \
     "$(figure bare_spawn_p50_us)" "bare fork and exec"
+row "launches without a pause, 201, p50" "$(figure busy_launch_201_p50_us)" \
+    us "$(figure busy_bwrap_spawn_p50_us)" "bubblewrap, true"
+row "  to the exit event, p50" "$(figure busy_launch_exit_p50_us)" us \
+    "$(figure busy_bwrap_spawn_p50_us)" "bubblewrap, true"
 row "$MIB MiB printed" "$(figure stream_mb_s)" MB/s \
     "$(figure copy_mb_s)" "cat to a file, fsync"
 row "$MIB MiB read back" "$(figure readback_mb_s)" MB/s "" ""

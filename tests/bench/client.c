@@ -72,21 +72,67 @@ samples(size_t n)
 
 /* --- requests ------------------------------------------------------------ */
 
+static void
+send_all(int fd, const char *p, size_t len)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		if ((n = send(fd, p, len, MSG_NOSIGNAL)) == -1)
+			err(1, "send");
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+/* The field for a daemon in token mode, read once; "" for any other. */
+static const char *
+authorization(const char *path)
+{
+	static char field[128] = "Authorization: Bearer ";
+	static int looked;
+	const char *slash = strrchr(path, '/');
+	size_t at = strlen("Authorization: Bearer ");
+	char name[256];
+	ssize_t n = 0;
+	int fd;
+
+	if (looked++)
+		return (field);
+	snprintf(name, sizeof(name), "%.*s/session-token", slash != NULL ?
+	    (int)(slash - path) : 1, slash != NULL ? path : ".");
+	fd = open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd != -1) {
+		n = read(fd, field + at, sizeof(field) - at - 3);
+		close(fd);
+	}
+	/* The file ends in a line feed, the field in two bytes. */
+	if (n > 1)
+		memcpy(field + at + n - 1, "\r\n", 3);
+	else
+		field[0] = '\0';
+	return (field);
+}
+
 char *
 exchange(const char *path, const char *request, size_t len)
 {
+	const char *field = authorization(path), *end;
 	int fd = net_unix_connect(path, SOCK_STREAM);
 	char *body;
 	ssize_t n;
 
 	if (fd == -1)
 		err(1, "%s", path);
-	while (len > 0) {
-		if ((n = send(fd, request, len, MSG_NOSIGNAL)) == -1)
-			err(1, "send");
-		request += n;
-		len -= (size_t)n;
+	if (*field != '\0' && (end = memmem(request, len, "\r\n\r\n",
+	    4)) != NULL) {
+		end += 2;
+		send_all(fd, request, (size_t)(end - request));
+		send_all(fd, field, strlen(field));
+		len -= (size_t)(end - request);
+		request = end;
 	}
+	send_all(fd, request, len);
 	shutdown(fd, SHUT_WR);
 	for (reply_len = 0; (n = recv(fd, reply + reply_len,
 	    REPLY_MAX - reply_len, 0)) > 0; reply_len += (size_t)n)
@@ -247,6 +293,15 @@ verb_stalled(int argc, char **argv)
 	return (0);
 }
 
+void
+rest(void)
+{
+	const char *ms = getenv("BENCH_PAUSE_MS");
+
+	if (ms != NULL)
+		usleep((useconds_t)count_arg(ms) * 1000);
+}
+
 /* --- peers ---------------------------------------------------------------- */
 
 int
@@ -272,6 +327,7 @@ verb_spawn(int argc, char **argv)
 		if (waitpid(pid, &status, 0) != pid || status != 0)
 			errx(1, "%s: status %d", argv[1], status);
 		ns[i] = net_now_ns() - start;
+		rest();
 	}
 	print_percentiles("spawn", ns, n);
 	free(ns);

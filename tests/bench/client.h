@@ -24,6 +24,8 @@ char	*get(const char *path, const char *target);
 char	*post(const char *path, const char *target, const char *body);
 
 size_t	 count_arg(const char *);
+/* Between two samples: BENCH_PAUSE_MS, as people pause. */
+void	 rest(void);
 int64_t	*samples(size_t n);
 /* "NAME_p50_us V" and "NAME_p99_us V"; sorts. */
 void	 print_percentiles(const char *name, int64_t *ns, size_t n);

@@ -181,6 +181,7 @@ verb_launch(int argc, char **argv)
 		created[i] = net_now_ns() - start;
 		wait_exit(argv[0], id, &page);
 		exited[i] = net_now_ns() - start;
+		rest();
 	}
 	print_percentiles("launch_201", created, n);
 	print_percentiles("launch_exit", exited, n);

@@ -363,6 +363,72 @@ stop_another(struct evil *e)
 	evil_send_raw(e, TO_MONITOR, buf_head(&b), buf_left(&b), 1);
 }
 
+/* --- tokens --- */
+
+/* The monitor makes one at a time, and not often: files cost it time. */
+static void
+rotate_many(struct evil *e)
+{
+	struct msg_token_rotate m = { 0 };
+	unsigned i;
+
+	for (i = 0; i < 2000; i++) {
+		m.tag = ++tag;
+		evil_send(e, TO_MONITOR, MSG_TOKEN_ROTATE, &m);
+		if (i % 64 == 0)
+			loop_once(e->loop, 1);
+	}
+}
+
+/* Of a token that nobody is making. */
+static void
+seen_none(struct evil *e)
+{
+	struct msg_token_seen m = { .serial = evil_pick(e, 4) };
+
+	evil_send(e, TO_MONITOR, MSG_TOKEN_SEEN, &m);
+}
+
+static void
+pair_one(struct evil *e)
+{
+	static const struct {
+		const char	*name, *scopes;
+		size_t		 len;
+	} odd[] = {
+		{ "evil", "list,read,input,launch:codex", 32 },
+		{ "evil", "launch:exec", 32 }, { "../evil", "list", 32 },
+		{ "", "list", 32 }, { "evil", "", 32 }, { "evil", "list", 3 },
+	};
+	uint8_t d[32];
+	unsigned i = evil_once_in(e, 3) ? evil_pick(e, nitems(odd)) : 0;
+	struct msg_pair_add m = { .tag = ++tag, .name = odd[i].name,
+	    .digest = { d, odd[i].len }, .scopes = odd[i].scopes,
+	    .expires_ns = evil_once_in(e, 2) ? UINT64_MAX :
+	    clock_wall_ns() + 1000000000, .actor = "\x1b[2J" };
+
+	memset(d, (int)evil_random(e), sizeof(d));
+	evil_send(e, TO_STORED, MSG_PAIR_ADD, &m);
+}
+
+static void
+pair_many(struct evil *e)
+{
+	struct msg_pair_revoke revoke = { .name = "evil" };
+	struct msg_pair_used used = { .name = "evil" };
+	struct msg_pair_list all = { 0 };
+	unsigned i;
+
+	for (i = 0; i < 500; i++) {
+		revoke.tag = all.tag = ++tag;
+		evil_send(e, TO_STORED, MSG_PAIR_REVOKE, &revoke);
+		evil_send(e, TO_STORED, MSG_PAIR_USED, &used);
+		evil_send(e, TO_STORED, MSG_PAIR_LIST, &all);
+		if (i % 64 == 0)
+			loop_once(e->loop, 1);
+	}
+}
+
 static void
 stored_has_gone(struct evil *e)
 {
@@ -477,6 +543,10 @@ static const struct evil_act acts[] = {
 	{ "ask_and_not_read", ask_and_not_read, 1, true },
 	{ "who_many_and_not_read", who_many_and_not_read, 1, true },
 	{ "stored_has_gone", stored_has_gone, 2, true },
+	{ "rotate_many", rotate_many, 1, true },
+	{ "seen_none", seen_none, 1, false },
+	{ "pair_one", pair_one, 3, true },
+	{ "pair_many", pair_many, 1, true },
 	{ "launch_many", launch_many, 1, true },
 	{ "external", external, 4, true },
 	{ "put_away", put_away, 3, true },

@@ -152,6 +152,19 @@ run_good(struct evil *e)
 }
 
 /*
+ * What it never says to start: a sandbox may be built for it, and nothing
+ * may run in it.  Forgotten at once, so that no other act starts it.
+ */
+static void
+prepare_only(struct evil *e)
+{
+	static const struct order order = { .kind = "bad-unstarted",
+	    .seals = EVIL_SEALED, .digest_len = DIGEST_LEN };
+
+	prepare(e, &order)->id[0] = '\0';
+}
+
+/*
  * Orders that must not be obeyed.  The first kind is refused with an answer,
  * so that all are tried; one of the second ends the life that gives it, even
  * if it is not followed by a start.
@@ -486,6 +499,7 @@ static const struct evil_act acts[] = {
 	{ "apid_lied", apid_lied, 1, false },
 	{ "prepare_many", prepare_many, 1, true },
 	{ "run_good", run_good, 6, true },
+	{ "prepare_only", prepare_only, 2, true },
 	{ "reply_much", reply_much, 1, true },
 	{ "reply", reply, 6, true },
 	{ "kill_own", kill_own, 3, true },
@@ -534,6 +548,10 @@ static chan_handler *const apid_handlers[MSG__COUNT] = {
 	[MSG_RESIZE] = on_request,
 	[MSG_SIGNAL] = on_request,
 	[MSG_EVENTS] = on_request,
+	[MSG_PAIR_LIST] = on_request,
+	[MSG_PAIR_ADD] = on_request,
+	[MSG_PAIR_REVOKE] = on_request,
+	[MSG_PAIR_USED] = evil_hear,
 	[MSG_CANCEL] = on_request,
 	[MSG_AUDIT_NOTE] = evil_hear,
 };

@@ -43,7 +43,7 @@ tests_fuzz_replay_toml_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_toml.c
 nodist_EXTRA_tests_fuzz_replay_toml_SOURCES = dummy.cc
 tests_fuzz_replay_toml_LDADD = $(CONFREAD_LIBS)
 
-EXTRA_DIST += tests/fuzz/run.sh $(FUZZ_CORPUS)
+EXTRA_DIST += tests/fuzz/run.sh tests/fuzz/dict/http.dict $(FUZZ_CORPUS)
 
 fuzz:
 	@for t in $(FUZZ_TARGETS); do \

@@ -25,7 +25,8 @@ sources=$(sed -n 's|^ \* FUZZ-SOURCES: *||p' "$target")
 packages=$(sed -n 's|^ \* FUZZ-PACKAGES: *||p' "$target")
 extra=$(sed -n 's|^ \* FUZZ-FLAGS: *||p' "$target")
 # shellcheck disable=SC2086 # a list of names
-flags=$(pkg-config --cflags --libs libbsd-overlay libmd $packages)
+flags=$(pkg-config --cflags --libs libbsd-overlay libmd libsodium \
+    $packages)
 checks="-fsanitize=fuzzer-no-link,address,undefined"
 checks="$checks -fno-sanitize-recover=undefined"
 
@@ -48,6 +49,9 @@ done
 "$cxx" -fsanitize=fuzzer,address,undefined "$work".*.o $flags \
     -o "$build/fuzz/fuzz_$name"
 rm -f "$work".*.o
-"$build/fuzz/fuzz_$name" -max_total_time="$seconds" -max_len=65536 \
+dict=$src/tests/fuzz/dict/$name.dict
+set --
+[ ! -e "$dict" ] || set -- -dict="$dict"
+"$build/fuzz/fuzz_$name" "$@" -max_total_time="$seconds" -max_len=65536 \
     -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
     -artifact_prefix="$build/fuzz/" "$work" "$src/tests/fuzz/corpus/$name"

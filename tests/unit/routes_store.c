@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/digest.h"
 #include "common/limits.h"
+#include "common/jsonw.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/memfd.h"
@@ -329,6 +330,65 @@ on_signal(struct chan *c, const union msg_any *msg, int *fd)
 static struct msg_events waiting[1024];
 static unsigned nwaiting;
 
+static void
+write_event(struct jw *j, const char *session, uint64_t seq,
+    const char *payload, size_t n)
+{
+	jw_object(j);
+	jw_ku64(j, "seq", seq);
+	jw_kstr(j, "id", "e");
+	jw_kstr(j, "session_id", session);
+	jw_kstr(j, "kind", "output");
+	jw_name(j, "payload_json");
+	jw_strn(j, payload, n);
+	jw_kstr(j, "created_at", AT);
+	jw_object_end(j);
+}
+
+/* The whole answer as JSON, bounded as the real one's. */
+static int
+reply_json(struct chan *c, const struct msg_events *m, unsigned count,
+    const char *payload, size_t n)
+{
+	struct msg_reply reply = { .tag = m->tag, .code = STORE_OK,
+	    .json = 1, .text = "" };
+	uint32_t limit = m->limit != 0 ? m->limit : UINT32_MAX;
+	uint64_t seq = m->has_after ? m->after_seq : 0;
+	autobuf struct buf b = { .max = 8u << 20 };
+	autoclose int fd = -1;
+	struct jw j;
+
+	jw_init(&j, &b);
+	jw_object(&j);
+	jw_name(&j, "events");
+	jw_array(&j);
+	while (seq < count && reply.rows < limit) {
+		if (buf_left(&b) + n + 512 > LIMIT_REPLY)
+			break;
+		write_event(&j, m->id, seq + 1, payload, n);
+		reply.rows++;
+		seq++;
+	}
+	if (m->limit == 0 && seq < count)
+		return reply_rows(c, m->tag, STORE_TOO_LARGE, NULL, 0, 0,
+		    "70\te");
+	jw_array_end(&j);
+	jw_name(&j, "nextCursor");
+	if (reply.rows != 0) {
+		jw_object(&j);
+		jw_ku64(&j, "afterSeq", seq);
+		jw_object_end(&j);
+	} else {
+		jw_null(&j);
+	}
+	jw_kbool(&j, "hasMore", m->limit != 0 && seq < count);
+	jw_object_end(&j);
+	fd = memfd_make("page", buf_head(&b), buf_left(&b));
+	if (chan_send(c, MSG_REPLY, &reply, fd) < 0)
+		log_warn("reply: not sent");
+	return 0;
+}
+
 static int
 reply_events(struct chan *c, const struct msg_events *m, unsigned count,
     const char *payload, size_t n)
@@ -339,6 +399,8 @@ reply_events(struct chan *c, const struct msg_events *m, unsigned count,
 	    .payload = { payload, n }, .created_at = AT };
 	uint32_t rows = 0, limit = m->limit != 0 ? m->limit : UINT32_MAX;
 
+	if (m->json)
+		return reply_json(c, m, count, payload, n);
 	row.seq = m->has_after ? m->after_seq : 0;
 	while (++row.seq <= count && rows < limit) {
 		if (msg_encode(&b, MSG_EVENT_ROW, &row) < 0)

@@ -15,6 +15,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "common/shelf.h"
 #include "tests/unit/redactor_fixture.h"
 #include "tests/unit/stored_peers.h"
 
@@ -31,6 +32,12 @@ on_any(struct chan *c, enum msg_type type, const union msg_any *msg, int *fd)
 	/* Now and then, between whatever else: nobody waits for it. */
 	if (type == MSG_STORE_STATS) {
 		w.stats = msg->store_stats;
+		return 0;
+	}
+	if (type == MSG_SHELF) {
+		shelf_unmap(w.shelf);
+		w.shelf = shelf_map(*fd);
+		assert_non_null(w.shelf);
 		return 0;
 	}
 	g = mem_zalloc(1, sizeof(*g));
@@ -239,6 +246,8 @@ stored_down(void)
 	stored_fini(&w.stored);
 	chan_close(&w.control);
 	peer_close(&w.monitor);
+	shelf_unmap(w.shelf);
+	w.shelf = NULL;
 	loop_free(w.loop);
 	w.loop = NULL;
 }

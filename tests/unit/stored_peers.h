@@ -33,6 +33,7 @@ struct world {
 	struct peer	 monitor, apid, runner[4];
 	uint64_t	 tag;
 	struct msg_store_stats	stats;	/* the last that apid was told */
+	const char		*shelf;	/* apid's, once it has one */
 };
 
 extern struct world w;

@@ -13,7 +13,9 @@
 #include <cmocka.h>
 
 #include "common/mem.h"
+#include "common/limits.h"
 #include "common/memfd.h"
+#include "common/shelf.h"
 #include "tests/unit/stored_peers.h"
 
 static char id[UUID_LEN];
@@ -72,6 +74,148 @@ a_wait_ends_with_the_next_event(void **state)
 	peer_send(&w.apid, MSG_EVENTS, &m);
 	expect_code(STORE_OK);
 	assert_string_equal(w.apid.last->m.reply.text, "");
+}
+
+/* --- pages as JSON --- */
+
+static void
+ask_json(uint64_t after, uint32_t limit, enum store_code code)
+{
+	struct msg_events m = events_of(id);
+
+	m.has_after = 1;
+	m.after_seq = after;
+	m.limit = limit;
+	m.json = 1;
+	peer_send(&w.apid, MSG_EVENTS, &m);
+	expect_code(code);
+}
+
+/* What the answer says, from the shelf or from its memfd. */
+static void
+json_text(struct buf *out)
+{
+	const struct msg_reply *m = &w.apid.last->m.reply;
+
+	buf_clear(out);
+	assert_int_equal(m->json, 1);
+	if (m->shelf_len == 0) {
+		assert_int_equal(memfd_read(w.apid.last->fd, LIMIT_REPLY,
+		    out), 0);
+		return;
+	}
+	assert_int_equal(w.apid.last->fd, -1);
+	assert_true(shelf_holds(m->shelf_at, m->shelf_len));
+	assert_int_equal(buf_add(out, w.shelf + m->shelf_at, m->shelf_len),
+	    0);
+}
+
+#define AN_EVENT(seq, payload) "{\"seq\":" seq ",\"id\":\"%s\","	\
+	"\"session_id\":\"%s\",\"kind\":\"output\",\"payload_json\":\""	\
+	payload "\",\"created_at\":\"%.30s\"}"
+
+static void
+a_page_is_the_json_of_its_events(void **state)
+{
+	autobuf struct buf text = { 0 };
+	char want[1024], first[UUID_LEN], second[UUID_LEN];
+	struct peer *r = &w.runner[0];
+
+	(void)state;
+	launch(r, "", id);
+	ask_json(0, 10, STORE_OK);
+	json_text(&text);
+	assert_string_equal(buf_head(&text),
+	    "{\"events\":[],\"nextCursor\":null,\"hasMore\":false}");
+	say_output(r, 1, "{\"data\":\"a \\\"b\\\" \xc3\xa9\\n\"}");
+	say_output(r, 2, OUT("c"));
+	expect_ack(r, 2);
+	store_event_id(w.stored.store, 1, first);
+	store_event_id(w.stored.store, 2, second);
+	ask_json(0, 0, STORE_OK);
+	json_text(&text);
+	(void)snprintf(want, sizeof(want), "{\"events\":["
+	    AN_EVENT("1", "{\\\"data\\\":\\\"a \\\\\\\"b\\\\\\\" \xc3\xa9"
+	    "\\\\n\\\"}") "," AN_EVENT("2", "{\\\"data\\\":\\\"c\\\"}")
+	    "],\"nextCursor\":{\"afterSeq\":2},\"hasMore\":false}",
+	    first, id, strstr(buf_head(&text), "_at\":\"") + 6, second, id,
+	    strstr(strstr(buf_head(&text), "_at\":\"") + 6, "_at\":\"") + 6);
+	assert_string_equal(buf_head(&text), want);
+	ask_json(0, 1, STORE_OK);
+	assert_int_equal(w.apid.last->m.reply.rows, 1);
+	assert_int_equal(w.apid.last->m.reply.more, 1);
+	json_text(&text);
+	assert_non_null(strstr(buf_head(&text),
+	    "\"nextCursor\":{\"afterSeq\":1},\"hasMore\":true}"));
+}
+
+/* A payload of n bytes, every second of them a quote as JSON has it. */
+static void
+say_quotes(struct peer *r, uint64_t n, size_t len)
+{
+	char *p = mem_alloc(len + 1);
+	size_t i;
+
+	memset(p, '"', len);
+	for (i = 10; i + 3 < len; i += 2)
+		p[i] = '\\';
+	memcpy(p, "{\"data\":\"", 9);
+	p[len - 2] = '"';
+	p[len - 1] = '}';
+	p[len] = '\0';
+	say_output(r, n, p);
+	free(p);
+}
+
+/* Answers are taken late or never; none is ever overwritten before. */
+static void
+the_shelf_is_not_written_under_a_reader(void **state)
+{
+	static struct {
+		uint32_t	at, len;
+		char		start[64];
+	} given[64];
+	struct msg_shelf_taken taken = { 0 };
+	struct peer *r = &w.runner[0];
+	unsigned i, n = 0, aside = 0;
+	uint64_t after;
+
+	(void)state;
+	launch(r, "", id);
+	for (i = 1; i <= 60; i++) {
+		say_quotes(r, i, 40000 + i);
+		expect_ack(r, i);
+	}
+	/* Too much for an answer: it names where it broke. */
+	ask_json(0, 0, STORE_TOO_LARGE);
+	assert_memory_equal(w.apid.last->m.reply.text, "53\t", 3);
+	for (after = 0; after < 60; after++) {
+		const struct msg_reply *m;
+		unsigned k;
+
+		if (after % 7 == 6) {
+			taken.count = n;
+			peer_send(&w.apid, MSG_SHELF_TAKEN, &taken);
+			pump_idle();
+		}
+		ask_json(after, 20, STORE_OK);
+		m = &w.apid.last->m.reply;
+		aside += m->shelf_len == 0;
+		if (m->shelf_len == 0)
+			continue;
+		given[n].at = m->shelf_at;
+		given[n].len = m->shelf_len;
+		memcpy(given[n].start, w.shelf + m->shelf_at, 64);
+		for (k = (unsigned)taken.count; k <= n; k++)
+			assert_memory_equal(given[k].start,
+			    w.shelf + given[k].at, 64);
+		n++;
+	}
+	assert_true(aside != 0 && n > 20);
+	/* More than were given is a lie. */
+	taken.count = n + 1;
+	peer_send(&w.apid, MSG_SHELF_TAKEN, &taken);
+	peer_expect_end(&w.apid);
 }
 
 static bool
@@ -488,6 +632,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_wait_ends_with_the_next_event),
+		CASE(a_page_is_the_json_of_its_events),
+		CASE(the_shelf_is_not_written_under_a_reader),
 		CASE(the_writer_is_reported),
 		CASE(a_wait_runs_out_or_is_cancelled),
 		CASE(cursors),
