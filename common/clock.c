@@ -6,13 +6,46 @@
 
 #include "common/clock.h"
 
-uint64_t
-clock_wall_ns(void)
+#define SECOND_NS	UINT64_C(1000000000)
+
+static uint64_t
+read_clock(clockid_t which)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	clock_gettime(which, &ts);
+	return (uint64_t)ts.tv_sec * SECOND_NS + (uint64_t)ts.tv_nsec;
+}
+
+#ifdef COVEN_FAILPOINTS
+static uint64_t back_ns;
+
+void
+clock_set_back(int64_t from_s)
+{
+	back_ns = (uint64_t)from_s * SECOND_NS;
+}
+
+static uint64_t
+set_back(void)
+{
+	return back_ns != 0 && clock_boot_ns() >= back_ns ?
+	    3600 * SECOND_NS : 0;
+}
+#else
+#define set_back()	0
+#endif
+
+uint64_t
+clock_wall_ns(void)
+{
+	return read_clock(CLOCK_REALTIME) - set_back();
+}
+
+uint64_t
+clock_boot_ns(void)
+{
+	return read_clock(CLOCK_BOOTTIME);
 }
 
 /* Rows that are printed together are mostly of one second. */

@@ -4,6 +4,9 @@
  * Without --enable-failpoints they are nothing.  The names are listed in
  * common/failpoint.def; the monitor passes the armed one to a child as an
  * argument, so no environment variable is involved.
+ *
+ * "clock.back:N" is another kind: for every role the wall clock is an hour
+ * back from second N of CLOCK_BOOTTIME on.
  */
 #ifndef COVEN_COMMON_FAILPOINT_H
 #define COVEN_COMMON_FAILPOINT_H

@@ -217,6 +217,17 @@ home_check_fs(const struct home *h, const struct conf *c)
 	return 0;
 }
 
+enum home_path
+home_look(const struct home *h)
+{
+	struct stat st;
+
+	if (lstat(h->path, &st) == -1)
+		return HOME_NOWHERE;
+	return st.st_dev == h->st.st_dev && st.st_ino == h->st.st_ino ?
+	    HOME_HERE : HOME_ELSEWHERE;
+}
+
 /* A lock file: created 0600, ours, one link, never followed. */
 static int
 lock_open(const struct home *h, const char *name, int how, int *out)

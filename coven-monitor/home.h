@@ -34,6 +34,13 @@ char	*home_choose(const char *option, const struct owner *);
 int	 home_open(struct home *, const char *path, const struct owner *);
 /* The rule that needs configuration: the file system's type. */
 int	 home_check_fs(const struct home *, const struct conf *);
+/* Where its path leads now: everything here is relative to what was opened. */
+enum home_path {
+	HOME_HERE,
+	HOME_ELSEWHERE,
+	HOME_NOWHERE,
+};
+enum home_path	 home_look(const struct home *);
 /* Take the locks that the contract names.  0, or an exit status as above. */
 int	 home_lock(struct home *);
 

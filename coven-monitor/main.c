@@ -75,6 +75,11 @@ monitor_role_args(struct monitor *m, enum role role, const char **arg)
 #ifdef COVEN_FAILPOINTS
 	const char *name = msg_role_name(role);
 
+	if (failpoint != NULL && strncmp(failpoint, "clock.", 6) == 0) {
+		arg[i++] = ROLE_FAILPOINT;
+		arg[i] = failpoint;
+		return;
+	}
 	if (failpoint == NULL || (m->failpoint_given & (1u << role)) ||
 	    strncmp(failpoint, name, strlen(name)) != 0)
 		return;
@@ -390,7 +395,8 @@ main(int argc, char **argv)
 	parse(argc, argv, &o);
 #ifdef COVEN_FAILPOINTS
 	failpoint = o.failpoint;
-	if (failpoint != NULL && strncmp(failpoint, "monitor.", 8) == 0)
+	if (failpoint != NULL && (strncmp(failpoint, "monitor.", 8) == 0 ||
+	    strncmp(failpoint, "clock.", 6) == 0))
 		failpoint_arm(failpoint);
 #endif
 	umask(077);
@@ -430,5 +436,5 @@ main(int argc, char **argv)
 	owner_leave(&m->owner);
 	cgroup_close(&m->cgroup);
 	log_info("stopped");
-	return r;
+	return r != 0 ? r : m->exit_status;
 }

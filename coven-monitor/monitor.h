@@ -56,6 +56,9 @@ struct monitor {
 	uint8_t			 table_digest[DIGEST_LEN];
 
 	struct child		 stored, apid;
+	dev_t			 store_dev;	/* its folder, once opened */
+	ino_t			 store_ino;
+	int			 store_error;	/* why not, as last told */
 	bool			 userns;	/* roles can have their own */
 	bool			 recovered;	/* stored has, since it began */
 	unsigned		 stored_fails, apid_fails;
@@ -80,12 +83,16 @@ struct monitor {
 	struct timer		 watch;
 	unsigned		 looks;		/* of the watchdog's */
 	int			 watch_error;	/* why it could not restore */
+	enum home_path		 home_path;	/* as last told */
+	int64_t			 wall_offset_ns;	/* from the clock that
+						 * nobody sets */
 	struct source		 probe;		/* its connection, or -1 */
 	struct timer		 probe_deadline;
 	unsigned		 probe_misses;
 	int			 ready_fd;	/* told once when serving */
 	int			 stop_conn;	/* closes with our own exit */
 	bool			 stopping;
+	int			 exit_status;	/* unless something failed */
 	struct timer		 stop_deadline;
 	unsigned		 failpoint_given;	/* test build: roles */
 };
@@ -108,6 +115,8 @@ void	supervise_start(struct monitor *);
 /* stored has settled what an earlier life left: let clients in. */
 void	supervise_recovered(struct monitor *);
 void	supervise_stop(struct monitor *, const char *why);
+/* The same, because a rule refuses what is there: the exit status is 78. */
+void	supervise_refuse(struct monitor *, const char *why);
 /* A session has ended: is that the last thing a stop waited for? */
 void	supervise_check_stop(struct monitor *);
 

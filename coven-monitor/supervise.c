@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,11 @@ on_stored_exit(struct child *c)
 
 	m->recovered = false;
 	heads_flush(m);
-	if (m->stopping)
+	/* Which will not get better by trying: it has said what it is. */
+	if (!m->notes.started && c->code == CLD_EXITED &&
+	    c->status == EXIT_HOME)
+		supervise_refuse(m, "the store is refused");
+	else if (m->stopping)
 		supervise_check_stop(m);
 	else
 		again(m, c, &m->stored_fails, &m->stored_again, start_stored);
@@ -116,8 +121,11 @@ start_stored(struct timer *t)
 	notify_status("starts coven-stored");
 	st.gid = (gid_t)st.uid;
 	folder = storefd_open(m, &st.uid, &st.gid);
+	if (folder == STOREFD_REFUSED) {
+		supervise_refuse(m, "the store's folder is refused");
+		return;
+	}
 	if (folder < 0) {
-		log_error("open the store's folder: %s", strerror(-folder));
 		r = folder;
 	} else {
 		st.extra = folder;
@@ -342,6 +350,16 @@ supervise_check_stop(struct monitor *m)
 	if (child_alive(&m->stored) || m->spares != NULL)
 		return;
 	loop_quit(m->loop, 0);
+}
+
+void
+supervise_refuse(struct monitor *m, const char *why)
+{
+	m->exit_status = EXIT_HOME;
+	if (m->stopping)
+		supervise_check_stop(m);
+	else
+		supervise_stop(m, why);
 }
 
 void

@@ -1,6 +1,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +10,8 @@
 #include "coven-monitor/notify.h"
 #include "coven-monitor/watch.h"
 
+#define CLOCK_SECOND_NS	INT64_C(1000000000)
+#define CLOCK_JUMP_NS	(2 * CLOCK_SECOND_NS)	/* more than any slewing */
 #define PROBE_EVERY	10		/* looks at the name between probes */
 
 /* Any first byte of any answer is proof of life: nothing here is parsed. */
@@ -118,6 +121,54 @@ say_restored(struct monitor *m, enum sock_state was, int r)
 	note(m, AUDIT_SOCKET_RESTORE, NULL, "%s; %s", what, now);
 }
 
+/*
+ * Nothing is done about it: what is there now is not ours.  Sessions go on in
+ * the folder that was opened, and clients find it when it is put back.
+ */
+static void
+look_at_home(struct monitor *m)
+{
+	static const char *const what[] = { "", "another folder lies there",
+	    "nothing lies there" };
+	enum home_path now;
+
+	owner_enter(&m->owner);
+	now = home_look(&m->home);
+	owner_leave(&m->owner);
+	if (now == m->home_path)
+		return;
+	m->home_path = now;
+	if (now == HOME_HERE) {
+		log_info("home %s: it is back", m->home.path);
+		note(m, AUDIT_HOME_BACK, NULL, "the path leads to it");
+		return;
+	}
+	log_error("home %s: it was moved, and %s: no client finds this suite "
+	    "until it is put back; sessions go on", m->home.path, what[now]);
+	note(m, AUDIT_HOME_LOST, NULL, "%s", what[now]);
+}
+
+/*
+ * Deadlines are on another clock.  What the wall clock says is in times of
+ * records alone, and whoever reads those has to know.
+ */
+static void
+look_at_clock(struct monitor *m)
+{
+	int64_t offset = (int64_t)(clock_wall_ns() - clock_boot_ns());
+	int64_t by = offset - m->wall_offset_ns;
+	const char *way = by < 0 ? "back" : "forward";
+
+	if (m->wall_offset_ns != 0 && llabs(by) >= CLOCK_JUMP_NS) {
+		by = llabs(by) / CLOCK_SECOND_NS;
+		log_warn("watch the clock: it was set %s by %lld s", way,
+		    (long long)by);
+		note(m, AUDIT_CLOCK_SET, NULL, "%s by %lld s", way,
+		    (long long)by);
+	}
+	m->wall_offset_ns = offset;
+}
+
 static void
 on_watch(struct timer *t)
 {
@@ -137,6 +188,8 @@ on_watch(struct timer *t)
 		m->watch_error = 0;
 	if (st == SOCK_OURS && ++m->looks % PROBE_EVERY == 0)
 		probe(m);
+	look_at_home(m);
+	look_at_clock(m);
 	roster_look(m);
 	timer_start(m->loop, t, LIMIT_WATCHDOG_MS);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -76,6 +77,9 @@ db_result(struct db *db, int rc)
 		return 0;
 	if ((rc & 0xff) == SQLITE_NOMEM)
 		fatal("store: out of memory");
+	if ((rc & 0xff) == SQLITE_CANTOPEN &&
+	    sqlite3_extended_errcode(db->conn) == SQLITE_CANTOPEN_SYMLINK)
+		return -ELOOP;
 	if ((rc & 0xff) == SQLITE_IOERR) {
 		sys = sqlite3_system_errno(db->conn);
 		return sys == ENOSPC || sys == EDQUOT ? -ENOSPC : -EIO;
@@ -91,8 +95,8 @@ db_failed(struct db *db, int rc, const char *what, char *why, size_t whylen)
 {
 	int r = db_result(db, rc);
 
-	(void)snprintf(why, whylen, "%s: %s", what,
-	    sqlite3_errmsg(db->conn));
+	(void)snprintf(why, whylen, "%s: %s", what, r == -ELOOP ?
+	    "it is a link" : sqlite3_errmsg(db->conn));
 	return r != 0 ? r : -EIO;
 }
 
@@ -162,6 +166,12 @@ db_open(const char *name, struct db **out, char *why, size_t whylen)
 		rc = sqlite3_exec(db->conn, setup, NULL, NULL, NULL);
 	if (rc != SQLITE_OK) {
 		r = db_failed(db, rc, name, why, whylen);
+		/* SQLite tries again without writing, and says only EIO. */
+		if (r != -ELOOP && access(".", W_OK) == -1) {
+			r = -errno;
+			(void)snprintf(why, whylen, "%s: %s", name,
+			    strerror(errno));
+		}
 		db_close(db);
 		return r;
 	}

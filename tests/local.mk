@@ -96,6 +96,7 @@ it_tests = \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
 	tests/it/audit.sh \
+	tests/it/clock_back.sh \
 	tests/it/auth_rules.sh \
 	tests/it/config.sh \
 	tests/it/contract_clients.sh \
@@ -104,6 +105,7 @@ it_tests = \
 	tests/it/evil.sh \
 	tests/it/exec_basics.sh \
 	tests/it/failpoints.sh \
+	tests/it/faults.sh \
 	tests/it/fresh_machine.sh \
 	tests/it/harness_launch.sh \
 	tests/it/harness_state.sh \

@@ -27,7 +27,7 @@ refused() {
 	note "$(tail -n 1 "$W/monitor.log")"
 	t "$name: says which rule" grep -qiE "$pattern" "$W/monitor.log"
 	t "$name: nothing was touched" cmp "$W/then" "$W/now"
-	grep -vE '^#' "$W/monitor.log" | tail -n 1 >>"$W/messages"
+	grep -iE "$pattern" "$W/monitor.log" | head -n 1 >>"$W/messages"
 }
 
 fresh() {
@@ -180,6 +180,38 @@ if [ "$(id -u)" -eq 0 ]; then
 	chown 54321 "$KEYS/audit.key"
 	refused "the key is somebody else's" 'audit.key: .*(permission|own)'
 fi
+
+# The store, which a suite that retries for ever would hide.
+STORE=$COVEN_HOME/store
+with_keys
+mv "$STORE" "$COVEN_HOME/elsewhere"
+as_owner ln -s elsewhere "$STORE"
+refused "store is a link" 'store: it is a link'
+rm "$STORE"
+owner_file "$STORE" text
+refused "store is a file" 'store: it is not a folder'
+with_keys
+chmod 770 "$STORE"
+refused "store has group bits" 'store: it has group'
+with_keys
+mv "$STORE/coven.db" "$STORE/real"
+as_owner ln -s real "$STORE/coven.db"
+refused "the database is a link" 'coven.db: it is a link'
+rm "$STORE/coven.db"
+owner_file "$STORE/coven.db" "$(printf 'text %.0s' $(seq 300))"
+refused "the database is text" 'not a database'
+with_keys
+as_owner "$PYTHON" -c 'import sqlite3, sys
+sqlite3.connect(sys.argv[1]).execute("pragma user_version = 4096")' \
+    "$STORE/coven.db"
+before=$(md5sum <"$STORE/coven.db")
+monitor_spawn
+monitor_wait 5
+is "the database is of a newer build: exit status 78" "$MONITOR_STATUS" 78
+t "the database is of a newer build: says so" \
+    grep -q 'schema 4096 is newer' "$W/monitor.log"
+is "the database is of a newer build: it is not touched" \
+    "$(md5sum <"$STORE/coven.db")" "$before"
 
 # A socket that nobody serves any more is replaced.
 fresh

@@ -78,7 +78,7 @@ monitor_stop
 (
 	while [ ! -e "$W/enough" ]; do
 		stat -c %a "$COVEN_HOME/daemon.json" "$SOCK" 2>/dev/null
-		cat "$COVEN_HOME/daemon.json" 2>/dev/null | tr -d '\n' |
+		tr -d "\n" <"$COVEN_HOME/daemon.json" 2>/dev/null |
 		    grep -v '}$'
 	done
 ) >"$W/seen" &
