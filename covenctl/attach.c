@@ -14,6 +14,17 @@
 #define NOT_LIVE	409
 
 int
+watch_able(struct ctl *ctl, const char *capability, bool *able)
+{
+	autoanswer struct answer a = { 0 };
+	int rc = api_get(ctl, API "/health", &a);
+
+	if (rc == 0)
+		*able = jr_ktrue(jr_get(a.doc, "capabilities"), capability);
+	return rc;
+}
+
+int
 watch_abilities(struct ctl *ctl, bool *stream, bool *resize)
 {
 	autoanswer struct answer a = { 0 };

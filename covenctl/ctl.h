@@ -34,7 +34,8 @@ enum ctl_opt {
 	OPT_INTERACTIVE, OPT_STREAM, OPT_MODEL, OPT_TITLE,
 	OPT_STATUS, OPT_HARNESS, OPT_SEARCH, OPT_IDS,
 	OPT_ALL, OPT_LIMIT, OPT_FOLLOW, OPT_AFTER, OPT_NO_NEWLINE,
-	OPT_DETACH_KEY, OPT_COMPARE, OPT_MATCH, OPT_HEADS, OPT_KEY, OPT_FROM,
+	OPT_DETACH_KEY, OPT_INTERVAL, OPT_ONCE, OPT_COMPARE,
+	OPT_MATCH, OPT_HEADS, OPT_KEY, OPT_FROM,
 	OPT_SCOPE, OPT_EXPIRES, OPT_YES, OPT_FOREGROUND,
 	OPT_COUNT,
 };
@@ -135,6 +136,7 @@ int	verb_config_show(struct ctl *);
 int	verb_run(struct ctl *);
 int	verb_exec(struct ctl *);
 int	verb_sessions(struct ctl *);
+int	verb_watch(struct ctl *);
 int	verb_attach(struct ctl *);
 int	verb_log(struct ctl *);
 int	verb_logs(struct ctl *);

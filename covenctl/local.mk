@@ -16,6 +16,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/doctor_home.c covenctl/doctor_kernel.c \
 	covenctl/feed.c covenctl/feed.h \
 	covenctl/home.c covenctl/home.h \
+	covenctl/human.c covenctl/human.h covenctl/live.c \
 	covenctl/jsonr.c covenctl/jsonr.h \
 	covenctl/launch.c \
 	covenctl/lifecycle.c covenctl/lifecycle.h \
@@ -84,7 +85,8 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-status.1 \
 	doc/covenctl-stop.1 \
 	doc/covenctl-summon.1 \
-	doc/covenctl-token.1
+	doc/covenctl-token.1 \
+	doc/covenctl-watch.1
 EXTRA_DIST += tests/golden/covenctl-help.txt
 
 CTL_TESTS = tests/unit/test_verify tests/unit/test_screen \

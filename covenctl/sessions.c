@@ -2,12 +2,12 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/jsonw.h"
 #include "common/mem.h"
 #include "common/utf8.h"
 #include "covenctl/api.h"
+#include "covenctl/human.h"
 #include "covenctl/table.h"
 #include "covenctl/text.h"
 
@@ -27,33 +27,8 @@ static const struct table_column columns[] = {
 	{ "AGE", false }, { "TITLE", true }, { "PROJECT", true },
 };
 
-/* Time since an RFC 3339 time in UTC, in its largest unit. */
 static void
-age(const char *created, time_t now, char *out, size_t len)
-{
-	static const struct {
-		long long	s;
-		char		unit;
-	} units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
-	struct tm tm = { 0 };
-	long long s;
-
-	(void)snprintf(out, len, "-");
-	if (created == NULL ||
-	    strptime(created, "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
-		return;
-	s = (long long)(now - timegm(&tm));
-	s = s < 0 ? 0 : s;
-	for (size_t i = 0; i < nitems(units); i++)
-		if (s >= units[i].s || units[i].s == 1) {
-			(void)snprintf(out, len, "%lld%c", s / units[i].s,
-			    units[i].unit);
-			return;
-		}
-}
-
-static void
-add_row(struct table *t, const struct jr *s, time_t now)
+add_row(struct table *t, const struct jr *s)
 {
 	static const char *const names[] = { "id", "status", "harness", NULL,
 	    "title", "project_root" };
@@ -61,7 +36,8 @@ add_row(struct table *t, const struct jr *s, time_t now)
 	const char *cells[nitems(names)], *colour = NULL, *v;
 	char since[32];
 
-	age(jr_kstr(s, "created_at"), now, since, sizeof(since));
+	human_age(human_age_ms(jr_kstr(s, "created_at")), since,
+	    sizeof(since));
 	for (size_t i = 0; i < nitems(names); i++) {
 		v = names[i] != NULL ? jr_kstr(s, names[i]) : since;
 		v = v != NULL ? v : "-";
@@ -111,6 +87,24 @@ wanted(const struct ctl *ctl, const struct jr *s)
 	return is(s, "status", status);
 }
 
+/* The daemon sorts out what it can; what it passed over is ours to. */
+static void
+put_filter(const struct ctl *ctl, char *out, size_t len)
+{
+	const char *status = ctl->opt[OPT_STATUS];
+	const char *harness = ctl->opt[OPT_HARNESS];
+	int n = 0;
+
+	out[0] = '\0';
+	if (status != NULL && strcmp(status, "archived") != 0)
+		n = snprintf(out, len, "&status=%s", status);
+	if (harness != NULL && n >= 0 && harness[strspn(harness,
+	    "abcdefghijklmnopqrstuvwxyz0123456789._-")] == '\0' &&
+	    strlen(harness) < 64)
+		(void)snprintf(out + n, len - (size_t)n, "&harness=%s",
+		    harness);
+}
+
 /* What is no letter, digit, '-', '_', '.' or '~' travels as %XX. */
 static int
 put_query(struct ctl *ctl, char *out, size_t len)
@@ -145,6 +139,7 @@ each_session(struct ctl *ctl, long long left,
     void (*add)(void *, const struct jr *), void *to)
 {
 	char target[API_TARGET_MAX], cursor[512] = "", query[400];
+	char filter[128];
 	const char *next, *status = ctl->opt[OPT_STATUS];
 	bool all = ctl->opt[OPT_ALL] != NULL ||
 	    (status != NULL && strcmp(status, "archived") == 0);
@@ -152,13 +147,14 @@ each_session(struct ctl *ctl, long long left,
 	const struct jr *list;
 	int rc = put_query(ctl, query, sizeof(query));
 
+	put_filter(ctl, filter, sizeof(filter));
 	while (rc == 0 && left > 0) {
 		autoanswer struct answer a = { 0 };
 
 		(void)snprintf(target, sizeof(target),
-		    API "/sessions?limit=%lld&includeArchived=%s%s%s%s",
+		    API "/sessions?limit=%lld&includeArchived=%s%s%s%s%s",
 		    some || left > PAGE ? PAGE : left, all ? "true" : "false",
-		    query, cursor[0] != '\0' ? "&cursor=" : "", cursor);
+		    filter, query, cursor[0] != '\0' ? "&cursor=" : "", cursor);
 		if ((rc = api_get(ctl, target, &a)) != 0)
 			return rc;
 		list = jr_get(a.doc, "sessions");
@@ -187,17 +183,10 @@ list_id(void *to, const struct jr *s)
 		(void)printf("%s\n", id);
 }
 
-struct rows {
-	struct table	*table;
-	time_t		 now;
-};
-
 static void
 list_row(void *to, const struct jr *s)
 {
-	struct rows *r = to;
-
-	add_row(r->table, s, r->now);
+	add_row(to, s);
 }
 
 static void
@@ -232,7 +221,7 @@ sessions_json(struct ctl *ctl, long long limit)
 int
 verb_sessions(struct ctl *ctl)
 {
-	struct rows rows = { .now = time(NULL) };
+	struct table *table;
 	long long limit = LIST_MAX;
 	int rc;
 
@@ -242,10 +231,10 @@ verb_sessions(struct ctl *ctl)
 		return sessions_json(ctl, limit);
 	if (ctl->opt[OPT_IDS] != NULL)
 		return each_session(ctl, limit, list_id, NULL);
-	rows.table = table_new(columns, nitems(columns));
-	rc = each_session(ctl, limit, list_row, &rows);
-	if (rc == 0 && table_print(rows.table) < 0)
+	table = table_new(columns, nitems(columns));
+	rc = each_session(ctl, limit, list_row, table);
+	if (rc == 0 && table_print(table) < 0)
 		rc = CTL_FAILED;
-	table_free(rows.table);
+	table_free(table);
 	return rc;
 }

@@ -54,6 +54,16 @@ table_print(struct table *t)
 	return scols_print_table(as_s(t));
 }
 
+char *
+table_text(struct table *t)
+{
+	char *text = NULL;
+
+	if (scols_print_table_to_string(as_s(t), &text) < 0 || text == NULL)
+		fatal("table: out of memory");
+	return text;
+}
+
 void
 table_free(struct table *t)
 {

@@ -21,6 +21,8 @@ int		 table_row(struct table *, const char *const *cells, size_t n,
 		     size_t at, const char *colour);
 /* To standard output; 0 or -errno. */
 int		 table_print(struct table *);
+/* The same as a string that the caller frees, for this terminal. */
+char		*table_text(struct table *);
 void		 table_free(struct table *);
 
 #endif

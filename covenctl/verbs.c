@@ -58,6 +58,9 @@ static const struct opt opts[OPT_COUNT] = {
 	    "how long it is good for, such as 12h (else 30d)", 0, NULL },
 	[OPT_DETACH_KEY] = { "detach-key", "KEYS",
 	    "what leaves it (ctrl-] if not given)", 0, NULL },
+	[OPT_INTERVAL] = { "interval", "SECONDS", "how often (2 if not given)",
+	    0, NULL },
+	[OPT_ONCE] = { "once", NULL, "look once and end", 0, NULL },
 	[OPT_COMPARE] = { "compare", NULL,
 	    "try the same under bwrap, beside", 0, NULL },
 	[OPT_MATCH] = { "match", "GLOB", "only verbs like this: 'auth.*'", 0,
@@ -123,6 +126,11 @@ static const struct verb verbs[] = {
 	    O(ALL) | O(LIMIT) | O(STATUS) | O(HARNESS) | O(SEARCH) | O(IDS),
 	    0, 0, VERB_HOME, NULL,
 	    "Newest first.  --status live means created or running." },
+	{ "watch", "", "live sessions and what they use", verb_watch,
+	    O(INTERVAL) | O(ONCE), 0, 0, VERB_HOME, NULL,
+	    "Each live session with its processor time, memory, processes, "
+	    "output a second and age, drawn again every two seconds; q "
+	    "quits.  Into a file or a pipe it prints lines." },
 	{ "attach", "ID", "make this terminal the session's", verb_attach,
 	    O(AFTER) | O(DETACH_KEY), 1, 1, VERB_HOME, NULL,
 	    "Shows what the session printed, then follows it; what is typed "

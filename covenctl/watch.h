@@ -51,7 +51,8 @@ void	watch_fini(struct watch *);
 /* The id of the first argument and --after; 0, or an exit status. */
 int	watch_id(struct watch *, struct ctl *);
 
-/* What this daemon can do beyond the contract; 0 or an exit status. */
+/* Has this daemon the capability?  0 or an exit status. */
+int	watch_able(struct ctl *, const char *capability, bool *);
 int	watch_abilities(struct ctl *, bool *stream, bool *resize);
 
 /* One event of a page or a stream. */

@@ -98,6 +98,7 @@ it_tests = \
 	tests/it/audit.sh \
 	tests/it/clock_back.sh \
 	tests/it/auth_rules.sh \
+	tests/it/completion.sh \
 	tests/it/config.sh \
 	tests/it/contract_clients.sh \
 	tests/it/contract_wire.sh \
@@ -134,6 +135,7 @@ it_tests = \
 	tests/it/two_homes.sh \
 	tests/it/w_privacy.sh \
 	tests/it/w_daemon.sh \
+	tests/it/watch.sh \
 	tests/it/w_store.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh

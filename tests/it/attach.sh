@@ -40,7 +40,7 @@ http GET /api/v1/health
 resizes=$(jget "$W/body" capabilities.sessionResize)
 
 # What was printed, then keys, sizes, and the key that leaves.
-session 'stty -echo raw; printf "early\r\n"; trap "stty size" WINCH; stty size
+session 'stty -echo raw; printf "early\r\n"
     while :; do c=$(dd bs=1 count=1 2>/dev/null) || continue
     [ "$c" = q ] && exit 5; [ -n "$c" ] && printf "got-%s\r\n" "$c"; done'
 LIVE=$ID
@@ -53,9 +53,13 @@ terminal expect:got-b 'send:\x1d' send:c expect:got 'send:~.' end -- \
     attach --detach-key '~,.' "$ID"
 ends "other keys, and ctrl-] is one to send" "status 0"
 if [ "$resizes" = true ]; then
-	terminal 'expect:33 101' size:44x120 'expect:44 120' 'send:\x1d' end \
-	    -- attach "$ID"
+	session 'trap "stty size" WINCH; stty size
+	    while :; do sleep 1000 & wait; done'
+	terminal 'expect:24 80' 'expect:33 101' size:44x120 'expect:44 120' \
+	    'send:\x1d' end -- attach "$ID"
 	ends "the size is sent at the start and when it changes" "status 0"
+	http POST "/api/v1/sessions/$ID/kill" '{}'
+	ID=$LIVE
 else
 	tap_skip "the size is sent at the start and when it changes" \
 	    "this build has no resize"
@@ -110,6 +114,7 @@ fi
 
 # The daemon goes away under it.
 session 'echo here; sleep 1000'
+: >"$W/terminal"
 terminal expect:here raw:yes "file:$W/killed" end -- attach "$ID" &
 driver=$!
 wait_for "$LIVENESS" grep -qs here "$W/terminal"
@@ -121,5 +126,4 @@ ENDED=$(tail -n 1 "$W/driver")
 is "the daemon's death leaves the terminal as it was" "${ENDED##*modes }" kept
 t "and is told" grep -qE "nobody listens|closed the connection|no daemon" \
     "$W/terminal"
-: "$LIVE"
 tap_done
