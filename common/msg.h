@@ -228,6 +228,7 @@ enum event_kind {
 	EVENT_INPUT,
 	EVENT_KILL,
 	EVENT_EXIT,
+	EVENT_OTHER,		/* of an earlier daemon: old_events names it */
 	EVENT_KIND__COUNT
 };
 

@@ -132,7 +132,8 @@ store_open(struct store **out, char *why, size_t whylen)
 	if (r == 0)
 		r = db_prepare(s->db, why, whylen);
 	if (r == 0 && ((r = load_salt(s)) < 0 || (r = load_seq(s)) < 0 ||
-	    (r = store_audit_open(s)) < 0 || (r = blocks_open(s)) < 0))
+	    (r = store_audit_open(s)) < 0 || (r = blocks_open(s)) < 0 ||
+	    (r = store_import_open(s)) < 0))
 		(void)snprintf(why, whylen, "meta: %s", strerror(-r));
 	if (r < 0) {
 		store_close(s);

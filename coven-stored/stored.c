@@ -248,6 +248,7 @@ stored_fini(struct stored *s)
 	report_fini(s);
 	timer_stop(s->loop, &s->upkeep.timer);
 	search_fini(s);
+	import_fini(s);
 	timer_stop(s->loop, &s->stats.deadline);
 	timer_stop(s->loop, &s->retention.timer);
 	timer_stop(s->loop, &s->stop_timer);
