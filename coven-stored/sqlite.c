@@ -16,6 +16,7 @@
 
 struct db {
 	sqlite3		*conn;
+	bool		 sessions_changed;
 	sqlite3_stmt	*stmts[SQL__COUNT];
 	fts5_tokenizer	 words;
 	Fts5Tokenizer	*splitter;	/* of words; NULL until prepared */
@@ -206,12 +207,34 @@ load_words(struct db *db)
 	return rc;
 }
 
+/* Whoever changed it, and by which statement. */
+static void
+on_change(void *ctx, int what, const char *schema, const char *table,
+    sqlite3_int64 rowid)
+{
+	struct db *db = ctx;
+
+	(void)what, (void)schema, (void)rowid;
+	if (strcmp(table, "sessions") == 0)
+		db->sessions_changed = true;
+}
+
+bool
+db_sessions_changed(struct db *db)
+{
+	bool changed = db->sessions_changed;
+
+	db->sessions_changed = false;
+	return changed;
+}
+
 int
 db_prepare(struct db *db, char *why, size_t whylen)
 {
 	size_t i;
 	int rc;
 
+	(void)sqlite3_update_hook(db->conn, on_change, db);
 	rc = load_words(db);
 	if (rc != SQLITE_OK)
 		return db_failed(db, rc, "full-text search", why, whylen);

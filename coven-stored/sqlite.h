@@ -74,6 +74,8 @@ const void	*db_bytes(const struct db_row *, int column, size_t *len);
 const void	*db_blob(const struct db_row *, int column, size_t len);
 int		 db_is_null(const struct db_row *, int column);
 
+/* Has a row of sessions been changed since this was asked last? */
+bool	 db_sessions_changed(struct db *);
 /*
  * Another program's file, to be read once.  Nothing of it is trusted: what its
  * schema wants executed is refused.  Opening it may finish what its own log

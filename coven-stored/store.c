@@ -139,6 +139,7 @@ store_open(struct store **out, char *why, size_t whylen)
 		store_close(s);
 		return r;
 	}
+	s->version = clock_wall_ns();	/* that of no earlier life */
 	*out = s;
 	return 0;
 }
@@ -179,8 +180,16 @@ store_commit(struct store *s)
 		return r;
 	s->durable_seq = s->seq;
 	s->durable_chain = s->chain;
+	if (db_sessions_changed(s->db))
+		s->version++;
 	blocks_after_commit(s);
 	return 0;
+}
+
+uint64_t
+store_version(const struct store *s)
+{
+	return s->version;
 }
 
 void

@@ -38,6 +38,8 @@ void	 store_close(struct store *);
 int	 store_begin(struct store *);
 int	 store_commit(struct store *);	/* on failure the caller rolls back */
 void	 store_rollback(struct store *);
+/* Rises whenever a commit has changed what a list of sessions may show. */
+uint64_t store_version(const struct store *);
 
 /* --- sessions --- */
 

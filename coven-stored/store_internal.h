@@ -32,6 +32,7 @@ struct store {
 	uint64_t	 seq;		/* last number given out */
 	uint64_t	 old_first, old_last;	/* an earlier daemon's */
 	uint64_t	 durable_seq;	/* the same, as committed */
+	uint64_t	 version;	/* of what lists of sessions show */
 	struct tails	 tails;
 	struct segments	 segments;
 	struct buf	 scratch;	/* a block that is being read */

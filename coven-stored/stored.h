@@ -269,6 +269,9 @@ struct writer {
 	bool		 due;		/* stalled: try everything again */
 	bool		 end_due;	/* stalled: an end came */
 	struct timer	 retry;
+	size_t		 gathered;	/* bytes at the last look; 0: none */
+	int64_t		 gather_end_ns;
+	struct timer	 gather;
 	struct reserve	 reserve;
 };
 

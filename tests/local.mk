@@ -134,6 +134,7 @@ it_tests = \
 	tests/it/two_homes.sh \
 	tests/it/w_privacy.sh \
 	tests/it/w_daemon.sh \
+	tests/it/w_store.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh
 
