@@ -202,6 +202,7 @@ enum store_code {		/* REPLY.code */
 	STORE_BAD_QUERY,	/* text says why */
 	STORE_UNAVAILABLE,
 	STORE_ERROR,
+	STORE_SAME,		/* the list that apid has is still right */
 };
 
 enum who_code {			/* WHO_REPLY.inside */
@@ -228,6 +229,7 @@ enum event_kind {
 	EVENT_INPUT,
 	EVENT_KILL,
 	EVENT_EXIT,
+	EVENT_OTHER,		/* of an earlier daemon: old_events names it */
 	EVENT_KIND__COUNT
 };
 

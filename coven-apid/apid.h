@@ -32,7 +32,18 @@ struct identity {
 	char		*socket;
 };
 
+/* A list of sessions as it was answered, and the store's version then. */
+struct kept_list {
+	char		*target;	/* NULL: none */
+	uint64_t	 version;
+	struct buf	 body;
+};
+
+#define KEPT_LISTS	4
+
 struct apid {
+	struct kept_list kept[KEPT_LISTS];
+	unsigned	 next_kept;	/* the place that is given up next */
 	struct loop	*loop;
 	struct chan	 control;	/* to the monitor */
 	struct chan	 stored;	/* closed: stored is down */
@@ -74,6 +85,8 @@ extern chan_handler *const ask_handlers[MSG__COUNT];
 void	ask_on_end(struct chan *, int why);
 /* Every request that waits for stored gets 503. */
 void	ask_fail_all(struct apid *);
+/* Drop what was kept of lists of sessions (on_sessions.c). */
+void	sessions_forget(struct apid *);
 
 /* Requests enter here (routes.c). */
 extern const struct server_ops routes_ops;

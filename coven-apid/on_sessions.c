@@ -118,12 +118,92 @@ search_write(struct jw *j, const char *behind)
 	jw_object_end(j);
 }
 
+/* --- lists that are asked for again and again ---------------------------- */
+
+static struct kept_list *
+kept_find(struct request *r)
+{
+	struct apid *apid = r->apid;
+	size_t i;
+
+	for (i = 0; i < KEPT_LISTS; i++)
+		if (apid->kept[i].target != NULL &&
+		    strcmp(apid->kept[i].target, r->http->target) == 0)
+			return &apid->kept[i];
+	return NULL;
+}
+
+static void
+kept_drop(struct kept_list *k)
+{
+	free(k->target);
+	buf_fini(&k->body);
+	*k = (struct kept_list){ 0 };
+}
+
+void
+sessions_forget(struct apid *apid)
+{
+	size_t i;
+
+	for (i = 0; i < KEPT_LISTS; i++)
+		kept_drop(&apid->kept[i]);
+}
+
+/* Answer, and keep the answer until the store's version is another one. */
+static void
+answer_and_keep(struct request *r, uint64_t version)
+{
+	struct apid *apid = r->apid;
+	struct kept_list *k = kept_find(r);
+
+	if (k == NULL) {
+		k = &apid->kept[apid->next_kept];
+		apid->next_kept = (apid->next_kept + 1) % KEPT_LISTS;
+	}
+	kept_drop(k);
+	if (buf_left(&r->body) <= LIMIT_KEPT_LIST) {
+		k->target = mem_strdup(r->http->target);
+		k->version = version;
+		(void)buf_add(&k->body, buf_head(&r->body),
+		    buf_left(&r->body));
+	}
+	answer(r, 200, &r->body);
+}
+
+/* Is what was kept the answer?  It may be given up while stored is asked. */
+static bool
+answer_kept(struct request *r, const struct msg_reply *reply)
+{
+	struct kept_list *k = kept_find(r);
+
+	if (reply->code != STORE_SAME)
+		return false;
+	if (k != NULL && k->version == reply->version) {
+		answer(r, 200, &k->body);
+	} else {
+		sessions_forget(r->apid);
+		on_sessions(r);
+	}
+	return true;
+}
+
+static uint64_t
+kept_version(struct request *r)
+{
+	const struct kept_list *k = kept_find(r);
+
+	return k != NULL ? k->version : 0;
+}
+
 static void
 on_page(struct request *r, const struct msg_reply *reply, struct rows *rows)
 {
 	struct filled f;
 	struct jw j;
 
+	if (answer_kept(r, reply))
+		return;
 	if (reply->code != STORE_OK) {
 		answer_store_code(r, reply);
 		return;
@@ -144,7 +224,10 @@ on_page(struct request *r, const struct msg_reply *reply, struct rows *rows)
 	if (*reply->text != '\0')
 		search_write(&j, reply->text);
 	(void)buf_adds(&r->body, "}");
-	answer(r, 200, &r->body);
+	if (*reply->text != '\0')
+		answer(r, 200, &r->body);
+	else
+		answer_and_keep(r, reply->version);
 }
 
 /*
@@ -158,10 +241,14 @@ on_all(struct request *r, const struct msg_reply *reply, struct rows *rows)
 	    .limit = LIMIT_PAGE_SESSIONS };
 	struct filled f;
 
+	if (answer_kept(r, reply))
+		return;
 	if (reply->code != STORE_OK) {
 		answer_store_code(r, reply);
 		return;
 	}
+	if (r->version == 0)
+		r->version = reply->version;
 	if (fill(r, reply, rows, &f) != 0)
 		return;
 	if (reply->more && !f.full && f.rows != 0) {
@@ -171,7 +258,8 @@ on_all(struct request *r, const struct msg_reply *reply, struct rows *rows)
 		return;
 	}
 	(void)buf_adds(&r->body, "]");
-	answer(r, 200, &r->body);
+	/* Of the version that the first page was of, or of none. */
+	answer_and_keep(r, r->version);
 }
 
 static void
@@ -305,8 +393,9 @@ void
 on_sessions(struct request *r)
 {
 	struct page_query q = { .m = { .tag = r->tag,
-	    .limit = LIMIT_PAGE_SESSIONS } };
+	    .limit = LIMIT_PAGE_SESSIONS, .have = kept_version(r) } };
 
+	buf_fini(&r->body);
 	buf_init(&r->body, 2 * REPLY_MAX);
 	if (!wants_page(r)) {
 		(void)buf_adds(&r->body, "[");

@@ -40,6 +40,7 @@ struct request {
 	uint64_t	 after_seq;	/* the last event in body */
 	bool		 limited;	/* the client named a limit */
 	char		*spare;		/* freed with the request */
+	uint64_t	 version;	/* of the store, as of its first page */
 	struct pairing	*pairing;	/* one that is being made */
 	actor_text	 actor;		/* see request_actor */
 };

@@ -12,6 +12,7 @@
 #include "coven-monitor/heads.h"
 #include "coven-monitor/home.h"
 #include "coven-monitor/note.h"
+#include "coven-monitor/oldstore.h"
 #include "coven-monitor/owner.h"
 #include "coven-monitor/privacy.h"
 #include "coven-monitor/ran.h"
@@ -73,6 +74,8 @@ struct monitor {
 	unsigned		 nlive;
 	int64_t			 starts_window_ns;	/* of starts_per_s */
 	unsigned		 starts;
+
+	struct oldstore		 old;		/* that is being copied */
 
 	struct timer		 watch;
 	unsigned		 looks;		/* of the watchdog's */

@@ -20,6 +20,9 @@ on_recovered(struct chan *ch, const union msg_any *msg, int *fd)
 	(void)fd;
 	log_info("recover: %u sessions orphaned, %u expired",
 	    msg->recovered.orphaned, msg->recovered.expired);
+	/* What is copied at once is taken over before a client is let in. */
+	if (msg->recovered.wants_import)
+		oldstore_begin(c->monitor);
 	supervise_recovered(c->monitor);
 	return 0;
 }

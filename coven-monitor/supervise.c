@@ -356,6 +356,7 @@ supervise_stop(struct monitor *m, const char *why)
 	note(m, AUDIT_STOP, NULL, "%s", why);
 	m->stopping = true;
 	watch_stop(m);
+	oldstore_stop(m);
 	timer_stop(m->loop, &m->stored_again);
 	timer_stop(m->loop, &m->apid_again);
 	timer_stop(m->loop, &m->join_again);

@@ -22,7 +22,7 @@ read_small(int dir, const char *name, char *text, size_t size)
 	return n;
 }
 
-/* --- one process --------------------------------------------------------- */
+/* --- one process -------------------------------------------------------- */
 
 /* proc_pid_stat(5): the name is in parentheses and may hold any byte. */
 int
@@ -130,7 +130,7 @@ read_processes(pid_t init, struct usage *u)
 	u->shared = true;
 }
 
-/* --- a cgroup ---------------------------------------------------------- */
+/* --- a cgroup ----------------------------------------------------------- */
 
 static bool
 read_number(int dir, const char *name, uint64_t *out)

@@ -202,6 +202,11 @@ answer_list(struct stored *s, struct ask *a)
 	struct page page;
 	int r = 0;
 
+	/* What a search finds depends on events as well. */
+	if (*m->query == '\0' && m->have == store_version(s->store)) {
+		stored_reply(s, &a->asked, STORE_SAME, NULL);
+		return false;
+	}
 	if (*m->query != '\0') {
 		r = store_words(s->store, m->query, &words);
 		list.words = &words;

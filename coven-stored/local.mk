@@ -7,9 +7,11 @@ libstored_a_SOURCES = \
 	coven-stored/clean.c coven-stored/clean.h \
 	coven-stored/block.c coven-stored/block.h \
 	coven-stored/heads.c coven-stored/heads.h \
+	coven-stored/import.c \
 	coven-stored/jobs.c \
 	coven-stored/migrate.c coven-stored/migrate.h \
 	coven-stored/notes.c \
+	coven-stored/old.c coven-stored/old.h coven-stored/old_time.c \
 	coven-stored/on_apid.c \
 	coven-stored/on_monitor.c \
 	coven-stored/on_runner.c coven-stored/on_runner.h \
@@ -34,6 +36,7 @@ libstored_a_SOURCES = \
 	coven-stored/store_block.c \
 	coven-stored/store_event.c coven-stored/store_internal.h \
 	coven-stored/store_pairs.c \
+	coven-stored/store_import.c \
 	coven-stored/store_records.c \
 	coven-stored/store_size.c \
 	coven-stored/store_search.c \

@@ -107,7 +107,7 @@ static const char schema_1[] =
  * session's events have been read (store_search.c).
  *
  * old_events says of events of an earlier daemon what ours do not need: the
- * id that they were given then, and a kind that is none of ours.
+ * id that they were given then, a UUID, and a kind that is none of ours.
  */
 static const char schema_2[] =
     "ALTER TABLE sessions ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0"
@@ -141,8 +141,8 @@ static const char schema_2[] =
     " seq INTEGER PRIMARY KEY,"
     " session INTEGER NOT NULL REFERENCES sessions (key)"
     "  ON DELETE CASCADE,"
-    " id TEXT NOT NULL UNIQUE,"
-    " kind TEXT NOT NULL"
+    " id BLOB UNIQUE,"
+    " kind TEXT"
     ") STRICT;"
     "CREATE INDEX old_events_by_session ON old_events (session);";
 

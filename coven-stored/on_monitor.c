@@ -196,12 +196,14 @@ on_serve(struct chan *c, const union msg_any *msg, int *fd)
 	s->serving = true;
 	done.orphaned = rec.orphaned;
 	done.expired = rec.expired;
+	done.wants_import = import_wanted(s);
 	stored_tell(s, MSG_RECOVERED, &done, -1);
 	serve_runs(s);
 	/* What an earlier life did not finish. */
 	upkeep_wake(s, UPKEEP_PURGE);
 	search_rescan(s);
 	retention_start(s);
+	import_start(s);
 	return 0;
 }
 
@@ -424,6 +426,7 @@ chan_handler *const stored_control[MSG__COUNT] = {
 	[MSG_PEER] = on_peer,
 	[MSG_REDACTOR] = on_redactor,
 	[MSG_SERVE] = on_serve,
+	[MSG_IMPORT] = on_import,
 	[MSG_SHUTDOWN] = on_shutdown,
 	[MSG_AUDIT_KEY] = on_audit_key,
 	[MSG_AUDIT_NOTE] = on_audit_note,

@@ -9,6 +9,7 @@
 /* Names, quotes, commas and short values of one object, rounded up. */
 #define EVENT_OVERHEAD		200
 #define SESSION_OVERHEAD	512
+#define KIND_LEN		65	/* as EVENT_ROW has it */
 #define RECORD_OVERHEAD		256
 
 /* As common/jsonw.c writes them. */
@@ -98,10 +99,9 @@ static int
 put_event(void *ctx, const struct store_event *e)
 {
 	struct page *p = ctx;
-	char id[UUID_LEN], at[RFC3339_LEN];
-	struct msg_event_row row = { .seq = e->seq, .id = id, .kind =
-	    event_kind_name(e->kind), .payload = { e->payload, e->len },
-	    .created_at = at };
+	char id[UUID_LEN], at[RFC3339_LEN], kind[KIND_LEN];
+	struct msg_event_row row = { .seq = e->seq, .id = id, .kind = kind,
+	    .payload = { e->payload, e->len }, .created_at = at };
 	size_t bytes;
 	int r;
 
@@ -119,6 +119,7 @@ put_event(void *ctx, const struct store_event *e)
 		    e->seq, id);
 		return 1;
 	}
+	store_event_kind(p->store, e, kind, sizeof(kind));
 	clock_format(e->time_ns, at);
 	r = msg_encode(&p->out, MSG_EVENT_ROW, &row);
 	if (r < 0)

@@ -88,6 +88,10 @@ put_event(void *ctx, const struct store_event *e)
 	store_event_id(p->store, e->seq, text);
 	to = put(to, text, UUID_LEN - 1);
 	to = put(to, p->middle, p->middle_len);
+	if (e->kind == EVENT_OTHER) {
+		store_event_kind(p->store, e, text, sizeof(text));
+		kind = text;
+	}
 	to = put(to, kind, strlen(kind));
 	to = PUT(to, PAYLOAD);
 	to = put(to, e->payload, e->len);

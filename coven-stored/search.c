@@ -90,10 +90,19 @@ search_rescan(struct stored *s)
 	upkeep_wake(s, UPKEEP_SEARCH);
 }
 
+/* A piece was rolled back: what was noted in memory about it is wrong. */
+void
+search_lost(struct stored *s, int error)
+{
+	(void)error;
+	search_rescan(s);
+}
+
 size_t
 search_behind(const struct stored *s)
 {
-	return s->search.nunread + s->search.titles + s->search.scanning;
+	return s->search.nunread + s->search.titles + s->search.scanning +
+	    s->search.waits;
 }
 
 static int
@@ -125,7 +134,9 @@ search_piece(struct stored *s, bool *more)
 
 	if (s->search.titles) {
 		r = store_index_titles(s->store, &again);
-		s->search.titles = r < 0 || again;
+		s->search.titles = r == 0 && again;
+		s->search.waits = r == INDEX_WAITS;
+		r = r > 0 ? 0 : r;
 	} else if (s->search.scanning) {
 		r = scan(s);
 	} else if (u != NULL) {
@@ -133,6 +144,7 @@ search_piece(struct stored *s, bool *more)
 		if (r == 0 && !again)
 			drop(s, u);
 	}
-	*more = search_behind(s) != 0;
+	*more = s->search.titles || s->search.scanning ||
+	    s->search.nunread != 0;
 	return r;
 }

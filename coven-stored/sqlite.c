@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <sqlite3.h>
 
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -13,6 +15,7 @@
 
 struct db {
 	sqlite3		*conn;
+	bool		 sessions_changed;
 	sqlite3_stmt	*stmts[SQL__COUNT];
 	fts5_tokenizer	 words;
 	Fts5Tokenizer	*splitter;	/* of words; NULL until prepared */
@@ -194,12 +197,34 @@ load_words(struct db *db)
 	return rc;
 }
 
+/* Whoever changed it, and by which statement. */
+static void
+on_change(void *ctx, int what, const char *schema, const char *table,
+    sqlite3_int64 rowid)
+{
+	struct db *db = ctx;
+
+	(void)what, (void)schema, (void)rowid;
+	if (strcmp(table, "sessions") == 0)
+		db->sessions_changed = true;
+}
+
+bool
+db_sessions_changed(struct db *db)
+{
+	bool changed = db->sessions_changed;
+
+	db->sessions_changed = false;
+	return changed;
+}
+
 int
 db_prepare(struct db *db, char *why, size_t whylen)
 {
 	size_t i;
 	int rc;
 
+	(void)sqlite3_update_hook(db->conn, on_change, db);
 	rc = load_words(db);
 	if (rc != SQLITE_OK)
 		return db_failed(db, rc, "full-text search", why, whylen);
@@ -293,10 +318,9 @@ bind_one(sqlite3_stmt *st, int i, char how, va_list *ap)
 }
 
 static int
-db_vquery(struct db *db, enum db_sql which, db_row_cb *cb, void *ctx,
+run_statement(struct db *db, sqlite3_stmt *st, db_row_cb *cb, void *ctx,
     const char *fmt, va_list *ap)
 {
-	sqlite3_stmt *st = db->stmts[which];
 	int i, rc = SQLITE_OK, r = 0;
 
 	for (i = 0; fmt[i] != '\0' && rc == SQLITE_OK; i++)
@@ -310,6 +334,13 @@ db_vquery(struct db *db, enum db_sql which, db_row_cb *cb, void *ctx,
 	(void)sqlite3_reset(st);
 	(void)sqlite3_clear_bindings(st);
 	return r > 0 ? 0 : r;
+}
+
+static int
+db_vquery(struct db *db, enum db_sql which, db_row_cb *cb, void *ctx,
+    const char *fmt, va_list *ap)
+{
+	return run_statement(db, db->stmts[which], cb, ctx, fmt, ap);
 }
 
 int
@@ -435,6 +466,124 @@ int
 db_is_null(const struct db_row *row, int column)
 {
 	return sqlite3_column_type(row_stmt(row), column) == SQLITE_NULL;
+}
+
+/* --- another program's file ----------------------------------------------- */
+
+static int
+authorize_foreign(void *ctx, int action, const char *a, const char *b,
+    const char *c, const char *d)
+{
+	(void)ctx, (void)a, (void)b, (void)c, (void)d;
+	return action == SQLITE_SELECT || action == SQLITE_READ ? SQLITE_OK :
+	    SQLITE_DENY;
+}
+
+static const char setup_foreign[] =
+    "PRAGMA locking_mode = EXCLUSIVE;"
+    "PRAGMA trusted_schema = OFF;"
+    "PRAGMA cell_size_check = ON;"
+    "PRAGMA mmap_size = 0;"
+    "PRAGMA temp_store = MEMORY;"
+    "PRAGMA cache_size = -4096;";
+
+int
+db_open_foreign(const char *name, struct db **out, char *why, size_t whylen)
+{
+	struct db *db = mem_zalloc(1, sizeof(*db));
+	int rc, r;
+
+	rc = sqlite3_open_v2(name, &db->conn, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+	if (db->conn == NULL)
+		fatal("open %s: out of memory", name);
+	if (rc == SQLITE_OK)
+		rc = configure(db);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db->conn, setup_foreign, NULL, NULL, NULL);
+	/* The first look finds out whether it is a database at all. */
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db->conn, "SELECT count(*) FROM "
+		    "sqlite_schema", NULL, NULL, NULL);
+	if (rc != SQLITE_OK) {
+		r = db_failed(db, rc, name, why, whylen);
+		db_close(db);
+		return r;
+	}
+	(void)sqlite3_limit(db->conn, SQLITE_LIMIT_LENGTH, LIMIT_BULK);
+	*out = db;
+	return 0;
+}
+
+struct columns {
+	const char *const	*names;
+	size_t			 n;
+	bool			*present;
+};
+
+static int
+on_column(void *ctx, const struct db_row *row)
+{
+	struct columns *c = ctx;
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		if (strcasecmp(db_text(row, 1, NULL), c->names[i]) == 0)
+			c->present[i] = true;
+	return 0;
+}
+
+static int
+on_table(void *ctx, const struct db_row *row)
+{
+	/* A view has no page of its own, a virtual table neither. */
+	*(bool *)ctx = strcmp(db_text(row, 0, NULL), "table") == 0 &&
+	    db_int(row, 1) != 0;
+	return 1;
+}
+
+int
+db_columns(struct db *db, const char *table, const char *const *names,
+    size_t n, bool *present)
+{
+	struct columns c = { .names = names, .n = n, .present = present };
+	bool found = false;
+	char sql[128];
+	int r;
+
+	(void)sqlite3_set_authorizer(db->conn, NULL, NULL);
+	r = db_query_foreign(db, "SELECT type, rootpage FROM sqlite_schema"
+	    " WHERE name = ?1", on_table, &found, "s", table);
+	(void)snprintf(sql, sizeof(sql), "PRAGMA table_info(%s)", table);
+	if (r == 0 && found)
+		r = db_query_foreign(db, sql, on_column, &c, "");
+	(void)sqlite3_set_authorizer(db->conn, authorize_foreign, NULL);
+	return r < 0 ? r : found ? 0 : 1;
+}
+
+int
+db_query_foreign(struct db *db, const char *sql, db_row_cb *cb, void *ctx,
+    const char *fmt, ...)
+{
+	sqlite3_stmt *st = NULL;
+	va_list ap;
+	int rc, r;
+
+	rc = sqlite3_prepare_v2(db->conn, sql, -1, &st, NULL);
+	/* The statement is sound: then the file's schema is not. */
+	if (rc != SQLITE_OK)
+		return rc == SQLITE_ERROR ? -EUCLEAN : db_result(db, rc);
+	va_start(ap, fmt);
+	r = run_statement(db, st, cb, ctx, fmt, &ap);
+	va_end(ap);
+	(void)sqlite3_finalize(st);
+	return r;
+}
+
+const char *
+db_message(const struct db *db)
+{
+	return sqlite3_errmsg(db->conn);
 }
 
 int64_t

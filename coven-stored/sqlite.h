@@ -9,6 +9,7 @@
 #ifndef COVEN_STORED_SQLITE_H
 #define COVEN_STORED_SQLITE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -72,6 +73,27 @@ const void	*db_bytes(const struct db_row *, int column, size_t *len);
 /* NULL for null, and for what is not exactly that long. */
 const void	*db_blob(const struct db_row *, int column, size_t len);
 int		 db_is_null(const struct db_row *, int column);
+
+/* Has a row of sessions been changed since this was asked last? */
+bool	 db_sessions_changed(struct db *);
+/*
+ * Another program's file, to be read once.  Nothing of it is trusted: what its
+ * schema wants executed is refused.  Opening it may finish what its own log
+ * holds, so it must be a copy.
+ */
+int	 db_open_foreign(const char *name, struct db **out, char *why,
+	    size_t whylen);
+/*
+ * Which of its columns an ordinary table has: present[i] for names[i].  0, or
+ * > 0 when there is no such table.
+ */
+int	 db_columns(struct db *, const char *table, const char *const *names,
+	    size_t n, bool *present);
+/* As db_query, of a foreign file, with a statement of the caller's. */
+int	 db_query_foreign(struct db *db, const char *sql, db_row_cb *cb,
+	    void *ctx, const char *fmt, ...);
+/* What the library says about the last failure. */
+const char	*db_message(const struct db *);
 
 int64_t	 db_changes(const struct db *);	/* rows of the last statement */
 /* End a transaction that failed, also where SQLite has done so itself. */

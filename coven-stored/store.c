@@ -132,12 +132,14 @@ store_open(struct store **out, char *why, size_t whylen)
 	if (r == 0)
 		r = db_prepare(s->db, why, whylen);
 	if (r == 0 && ((r = load_salt(s)) < 0 || (r = load_seq(s)) < 0 ||
-	    (r = store_audit_open(s)) < 0 || (r = blocks_open(s)) < 0))
+	    (r = store_audit_open(s)) < 0 || (r = blocks_open(s)) < 0 ||
+	    (r = store_import_open(s)) < 0))
 		(void)snprintf(why, whylen, "meta: %s", strerror(-r));
 	if (r < 0) {
 		store_close(s);
 		return r;
 	}
+	s->version = clock_wall_ns();	/* that of no earlier life */
 	*out = s;
 	return 0;
 }
@@ -178,8 +180,16 @@ store_commit(struct store *s)
 		return r;
 	s->durable_seq = s->seq;
 	s->durable_chain = s->chain;
+	if (db_sessions_changed(s->db))
+		s->version++;
 	blocks_after_commit(s);
 	return 0;
+}
+
+uint64_t
+store_version(const struct store *s)
+{
+	return s->version;
 }
 
 void

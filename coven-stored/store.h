@@ -38,6 +38,8 @@ void	 store_close(struct store *);
 int	 store_begin(struct store *);
 int	 store_commit(struct store *);	/* on failure the caller rolls back */
 void	 store_rollback(struct store *);
+/* Rises whenever a commit has changed what a list of sessions may show. */
+uint64_t store_version(const struct store *);
 
 /* --- sessions --- */
 
@@ -220,6 +222,42 @@ struct store_size {
 /* 0 or -errno. */
 int	 store_size(struct store *, struct store_size *);
 
+/* --- what an earlier daemon left --- */
+
+enum import_state { IMPORT_NEVER, IMPORT_RUNNING, IMPORT_DONE };
+
+/* How far it has been taken over; kept with what was. */
+struct store_import {
+	enum import_state state;
+	uint64_t	offset;		/* added to each event's number */
+	int64_t		session, event;	/* rows of its that were read */
+	uint64_t	tries;
+	uint64_t	sessions, events, left_out;
+};
+
+int	 store_import_get(struct store *, struct store_import *);
+int	 store_import_put(struct store *, const struct store_import *);
+/*
+ * Its events will have numbers from here on: none that is larger, whatever
+ * else is written meanwhile, is given to another.  Sets offset.
+ */
+int	 store_import_numbers(struct store *, uint64_t last_row,
+	    struct store_import *);
+/* Nobody sees these before store_import_show.  STORE_CONFLICT: id is taken. */
+int	 store_import_session(struct store *, const struct msg_session_row *);
+/* The key of one of them, or STORE_NOT_FOUND. */
+int	 store_import_find(struct store *, const char *id, int64_t *key);
+/* With a number of its own, ascending in each session.  id may be NULL. */
+int	 store_import_event(struct store *, int64_t key,
+	    const struct store_event *, const char *id, const char *kind);
+int	 store_import_show(struct store *);
+/* Or all of them are deleted: store_purge follows. */
+int	 store_import_drop(struct store *);
+
+/* The kind of such an event as it was written: at most len bytes. */
+void	 store_event_kind(struct store *, const struct store_event *,
+	    char *out, size_t len);
+
 /* --- searching sessions by words of their titles and output --- */
 
 /* What the full-text index is asked for, a word each. */
@@ -242,6 +280,8 @@ int	 store_words(struct store *, const char *query, struct store_words *);
  * are new, then the events of one session.  *more says that the same call
  * has more to do.
  */
+/* Or INDEX_WAITS, until what is being imported is shown. */
+enum { INDEX_WAITS = 1 };
 int	 store_index_titles(struct store *, bool *more);
 int	 store_index_session(struct store *, int64_t key, bool *more);
 /* Sessions with key > after whose events may not all be read, ascending. */

@@ -10,13 +10,12 @@
 #include "coven-stored/store.h"
 #include "coven-stored/store_internal.h"
 
-#define SEQ_MAX		((UINT64_C(1) << 48) - 1)	/* twelve hex digits */
-
 static const char *const kind_names[EVENT_KIND__COUNT] = {
 	[EVENT_OUTPUT] = "output",
 	[EVENT_INPUT] = "input",
 	[EVENT_KILL] = "kill",
 	[EVENT_EXIT] = "exit",
+	[EVENT_OTHER] = "other",
 };
 
 const char *
@@ -39,7 +38,7 @@ store_add_event(struct store *s, int64_t key, const struct store_event *e)
 	struct store_event numbered = *e;
 	int r;
 
-	if (s->seq >= SEQ_MAX)
+	if (s->seq >= STORE_SEQ_MAX)
 		return -EOVERFLOW;
 	numbered.seq = s->seq + 1;
 	r = blocks_add(s, key, &numbered);
@@ -83,8 +82,8 @@ put_hex(char *to, uint32_t v, unsigned count)
 	return to + count;
 }
 
-void
-store_event_id(const struct store *s, uint64_t seq, char out[UUID_LEN])
+static void
+derive_id(const struct store *s, uint64_t seq, char out[UUID_LEN])
 {
 	uint64_t n = htole64(seq), h[2];
 
@@ -100,6 +99,14 @@ store_event_id(const struct store *s, uint64_t seq, char out[UUID_LEN])
 	out = put_hex(out, (uint32_t)(seq >> 32), 4);
 	out = put_hex(out, (uint32_t)seq, 8);
 	*out = '\0';
+}
+
+void
+store_event_id(const struct store *s, uint64_t seq, char out[UUID_LEN])
+{
+	derive_id(s, seq, out);
+	if (store_is_old(s, seq))
+		store_old_id(s, seq, out);
 }
 
 int
@@ -119,9 +126,9 @@ store_event_seq(const struct store *s, const char *id, uint64_t *seq)
 			return STORE_NOT_FOUND;
 		got = got << 4 | (uint64_t)(at - digits);
 	}
-	store_event_id(s, got, want);
+	derive_id(s, got, want);
 	if (strcmp(id, want) != 0)
-		return STORE_NOT_FOUND;
+		return store_old_seq(s, id, seq);
 	*seq = got;
 	return 0;
 }

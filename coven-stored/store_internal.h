@@ -14,6 +14,8 @@
 
 struct db;
 
+#define STORE_SEQ_MAX	((UINT64_C(1) << 48) - 1)	/* twelve hex digits */
+
 /* Documents of one session; its key times this is the first (migrate.c). */
 #define STORE_DOCS	INT64_C(1024)
 
@@ -28,7 +30,9 @@ struct store {
 	struct db	*db;
 	uint64_t	 salt[2];	/* keys the event ids */
 	uint64_t	 seq;		/* last number given out */
+	uint64_t	 old_first, old_last;	/* an earlier daemon's */
 	uint64_t	 durable_seq;	/* the same, as committed */
+	uint64_t	 version;	/* of what lists of sessions show */
 	struct tails	 tails;
 	struct segments	 segments;
 	struct buf	 scratch;	/* a block that is being read */
@@ -42,6 +46,14 @@ struct store {
 
 /* Once, when the file is open and its statements are prepared. */
 int	store_audit_open(struct store *);
+
+/* store_import.c: events of an earlier daemon. */
+
+int	 store_import_open(struct store *);
+bool	 store_is_old(const struct store *, uint64_t seq);
+/* Leaves out alone when it had no id that was kept. */
+void	 store_old_id(const struct store *, uint64_t seq, char out[UUID_LEN]);
+int	 store_old_seq(const struct store *, const char *id, uint64_t *seq);
 
 /* store_block.c: where events lie, behind store_event.c. */
 

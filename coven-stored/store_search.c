@@ -181,6 +181,7 @@ struct title {
 struct titles {
 	struct title	 rows[LIMIT_SEARCH_TITLES];
 	size_t		 n;
+	bool		 waits;
 };
 
 static int
@@ -188,6 +189,10 @@ on_title(void *ctx, const struct db_row *row)
 {
 	struct titles *all = ctx;
 
+	/* Its events are still arriving: it and what comes after it waits. */
+	all->waits = db_int(row, 3) != 0;
+	if (all->waits)
+		return 1;
 	all->rows[all->n++] = (struct title){ .key = db_int(row, 0),
 	    .external = db_int(row, 1) != 0,
 	    .text = mem_strdup(db_text(row, 2, NULL)) };
@@ -238,7 +243,7 @@ store_index_titles(struct store *s, bool *more)
 		r = db_run(s->db, SQL_META_SET, "si", "search_key",
 		    all.rows[all.n - 1].key);
 	*more = all.n == nitems(all.rows);
-	return r;
+	return r == 0 && all.waits && all.n == 0 ? INDEX_WAITS : r;
 }
 
 /* --- output --------------------------------------------------------------- */

@@ -19,6 +19,7 @@ send_reply(struct stored *s, struct asked *asked, struct msg_reply *m, int fd)
 	int r;
 
 	m->tag = asked->tag;
+	m->version = store_version(s->store);
 	asked->pending = false;
 	if (!chan_is_open(&s->apid))
 		return;
@@ -245,9 +246,11 @@ stored_fini(struct stored *s)
 	}
 	runs_free(s);
 	timer_stop(s->loop, &s->writer.retry);
+	timer_stop(s->loop, &s->writer.gather);
 	report_fini(s);
 	timer_stop(s->loop, &s->upkeep.timer);
 	search_fini(s);
+	import_fini(s);
 	timer_stop(s->loop, &s->stats.deadline);
 	timer_stop(s->loop, &s->retention.timer);
 	timer_stop(s->loop, &s->stop_timer);

@@ -269,6 +269,9 @@ struct writer {
 	bool		 due;		/* stalled: try everything again */
 	bool		 end_due;	/* stalled: an end came */
 	struct timer	 retry;
+	size_t		 gathered;	/* bytes at the last look; 0: none */
+	int64_t		 gather_end_ns;
+	struct timer	 gather;
 	struct reserve	 reserve;
 };
 
@@ -288,6 +291,7 @@ enum upkeep_task {
 	UPKEEP_PURGE,		/* what deleted sessions leave */
 	UPKEEP_SEARCH,		/* the full-text index */
 	UPKEEP_RETAIN,		/* what is too old */
+	UPKEEP_IMPORT,		/* what an earlier daemon left */
 	UPKEEP__COUNT
 };
 
@@ -300,6 +304,8 @@ struct upkeep {
 void	upkeep_init(struct stored *);
 /* There is work for it. */
 void	upkeep_wake(struct stored *, enum upkeep_task);
+/* Do it here and now, for so long; what is left is done as ever. */
+void	upkeep_now(struct stored *, enum upkeep_task, int64_t ms);
 
 /* --- search: which sessions the index has not read to their end --- */
 
@@ -310,6 +316,7 @@ struct search {
 	struct unread_tree unread;	/* by key */
 	size_t		 nunread;
 	bool		 titles;	/* there are new sessions */
+	bool		 waits;		/* they wait for an import */
 	bool		 scanning;	/* what an earlier life left */
 	int64_t		 scanned;	/* so far */
 	struct timer	 delay;
@@ -321,6 +328,7 @@ void	search_fini(struct stored *);
 void	search_note(struct stored *, int64_t key);
 /* Look at every session again. */
 void	search_rescan(struct stored *);
+void	search_lost(struct stored *, int error);
 /* For upkeep: one piece. */
 int	search_piece(struct stored *, bool *more);
 /* How many sessions have text that is not in the index; 0: none has. */
@@ -358,6 +366,27 @@ void	retention_start(struct stored *);
 /* A sweep, now. */
 void	retention_sweep(struct stored *);
 int	retention_piece(struct stored *, bool *more);	/* for upkeep */
+
+/* --- import: what an earlier daemon of this home left --- */
+
+struct old;
+
+struct import {
+	struct old	*old;		/* NULL: there is nothing to do */
+	bool		 shown;		/* in the transaction under way */
+	unsigned	 failures;	/* of our own disk, one after another */
+};
+
+/* No copy was ever read to its end, and there is none. */
+bool		 import_wanted(struct stored *);
+/* If there is a copy, take it over; the rest of it later. */
+void		 import_start(struct stored *);
+void		 import_fini(struct stored *);
+/* For upkeep: a piece, its commit, its failure. */
+int		 import_piece(struct stored *, bool *more);
+void		 import_done(struct stored *);
+void		 import_failed(struct stored *, int error);
+chan_handler	 on_import;
 
 /* --- asks: what reads --- */
 
@@ -426,6 +455,7 @@ struct stored {
 	struct search		 search;
 	struct stats		 stats;
 	struct retention	 retention;
+	struct import		 import;
 	struct run_tree		 runs;
 	size_t			 nruns, nlaunches, record_bytes;
 	struct ask_list		 asks;

@@ -20,13 +20,18 @@ static const struct {
 	const char	*name;
 	/* 0 and whether there is more, or -errno: rolled back, tried again */
 	int		(*piece)(struct stored *, bool *more);
-	/* after a failure, when it knows what it did in memory; may be NULL */
-	void		(*failed)(struct stored *);
+	/* after its commit, or its failure; each may be NULL */
+	void		(*done)(struct stored *);
+	void		(*failed)(struct stored *, int error);
 } tasks[UPKEEP__COUNT] = {
-	[UPKEEP_PURGE] = { "remove what was deleted", purge_piece, NULL },
-	[UPKEEP_RETAIN] = { "remove what is too old", retention_piece, NULL },
-	[UPKEEP_SEARCH] = { "index what is new", search_piece,
-	    search_rescan },
+	[UPKEEP_PURGE] = { "remove what was deleted", purge_piece, NULL,
+	    NULL },
+	[UPKEEP_RETAIN] = { "remove what is too old", retention_piece, NULL,
+	    NULL },
+	[UPKEEP_SEARCH] = { "index what is new", search_piece, NULL,
+	    search_lost },
+	[UPKEEP_IMPORT] = { "take over what an earlier daemon left",
+	    import_piece, import_done, import_failed },
 };
 
 static bool
@@ -56,10 +61,12 @@ do_piece(struct stored *s, enum upkeep_task task)
 		if (log_allowed(&s->limit, "upkeep"))
 			log_error("%s: %s", tasks[task].name, strerror(-r));
 		if (tasks[task].failed != NULL)
-			tasks[task].failed(s);
+			tasks[task].failed(s, r);
 		return r;
 	}
 	s->upkeep.due[task] = more;
+	if (tasks[task].done != NULL)
+		tasks[task].done(s);
 	return 0;
 }
 
@@ -101,4 +108,14 @@ upkeep_wake(struct stored *s, enum upkeep_task task)
 	s->upkeep.due[task] = true;
 	if (!timer_running(&s->upkeep.timer))
 		timer_start(s->loop, &s->upkeep.timer, LIMIT_UPKEEP_PAUSE_MS);
+}
+
+void
+upkeep_now(struct stored *s, enum upkeep_task task, int64_t ms)
+{
+	int64_t end = loop_now_ns() + ms * 1000000;
+
+	while (s->upkeep.due[task] && loop_now_ns() < end)
+		if (do_piece(s, task) < 0)
+			return;
 }

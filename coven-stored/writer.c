@@ -300,6 +300,38 @@ still_stalled(struct stored *s)
 
 /* --- the turn --- */
 
+static void
+on_gather(struct timer *t)
+{
+	(void)t;	/* the turn that it makes is what it is for */
+}
+
+/*
+ * Bulk costs two syncs a commit however much it is, and a channel holds a
+ * few packets at a time.  So while nothing but output is there and more of it
+ * keeps coming, wait for more; not long, and not for what is small.
+ */
+static bool
+gathers(struct stored *s)
+{
+	struct writer *w = &s->writer;
+	bool grew = w->bytes > w->gathered;
+	const struct job *j;
+
+	if (w->bytes < LIMIT_STORE_BULK || w->bytes >= LIMIT_STORE_GATHER ||
+	    !grew || (w->gathered != 0 && loop_now_ns() > w->gather_end_ns))
+		return false;
+	TAILQ_FOREACH(j, &w->jobs, link)
+		if (j->kind != JOB_EVENT)
+			return false;
+	if (w->gathered == 0)
+		w->gather_end_ns = loop_now_ns() +
+		    (int64_t)LIMIT_STORE_GATHER_MS * 1000000;
+	w->gathered = w->bytes;
+	timer_start(s->loop, &w->gather, 1);
+	return true;
+}
+
 static bool
 commit_all(struct stored *s)
 {
@@ -331,6 +363,10 @@ writer_run(struct stored *s)
 		s->writer.stalled = s->writer.due = false;
 		return false;
 	}
+	if (!s->writer.stalled && gathers(s))
+		return false;
+	s->writer.gathered = 0;
+	timer_stop(s->loop, &s->writer.gather);
 	return commit_all(s);
 }
 
@@ -341,6 +377,7 @@ writer_init(struct stored *s)
 
 	TAILQ_INIT(&s->writer.jobs);
 	s->writer.retry = (struct timer){ .cb = on_retry, .ctx = s };
+	s->writer.gather = (struct timer){ .cb = on_gather, .ctx = s };
 	s->writer.reserve.fd = -1;
 	r = reserve_take(&s->writer.reserve);
 	if (r < 0)

@@ -20,7 +20,7 @@
 #define TAIL		20
 #define FOLLOW_MS	25000
 
-/* --- pages --------------------------------------------------------------- */
+/* --- pages -------------------------------------------------------------- */
 
 static int
 not_a_page(struct ctl *ctl)
@@ -116,7 +116,7 @@ audit_parse(const struct jr *v, struct audit_parsed *out)
 	return 0;
 }
 
-/* --- what the monitor keeps ---------------------------------------------- */
+/* --- what the monitor keeps --------------------------------------------- */
 
 /* A file of the home, or one that was named: a stream, or NULL with errno. */
 static FILE *
@@ -201,7 +201,7 @@ audit_heads(struct ctl *ctl, const char *path, audit_head_cb *cb, void *ctx)
 	return 0;
 }
 
-/* --- audit tail ---------------------------------------------------------- */
+/* --- audit tail --------------------------------------------------------- */
 
 struct tail {
 	const char	*match;		/* NULL: any */
@@ -307,7 +307,7 @@ verb_audit_tail(struct ctl *ctl)
 	return rc;
 }
 
-/* --- audit export -------------------------------------------------------- */
+/* --- audit export ------------------------------------------------------- */
 
 static void
 export_head(void *ctx, const struct audit_head *head)

@@ -41,7 +41,7 @@ on_record(void *ctx, const struct jr *v)
 	return verify_record(&c->verify, &p.record, p.digest) ? 0 : STOP;
 }
 
-/* --- from the daemon ----------------------------------------------------- */
+/* --- from the daemon ---------------------------------------------------- */
 
 static int
 nothing(void *ctx, const struct jr *v)
@@ -69,7 +69,7 @@ check_daemon(struct checking *c)
 	return rc != 0 ? rc : audit_each(ctl, &pages, on_record, c);
 }
 
-/* --- from a file --------------------------------------------------------- */
+/* --- from a file -------------------------------------------------------- */
 
 static int
 bad_file(const char *path, unsigned long line)
@@ -151,7 +151,7 @@ check_file(struct checking *c, const char *path)
 	return rc == 0 && !c->begun ? bad_file(path, number) : rc;
 }
 
-/* --- the outcome --------------------------------------------------------- */
+/* --- the outcome -------------------------------------------------------- */
 
 static int
 print_json(const struct verify *v, const char *why)

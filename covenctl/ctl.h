@@ -34,7 +34,7 @@ enum ctl_opt {
 	OPT_INTERACTIVE, OPT_STREAM, OPT_MODEL, OPT_TITLE,
 	OPT_STATUS, OPT_HARNESS, OPT_SEARCH, OPT_IDS,
 	OPT_ALL, OPT_LIMIT, OPT_FOLLOW, OPT_AFTER, OPT_NO_NEWLINE,
-	OPT_DETACH_KEY, OPT_MATCH, OPT_HEADS, OPT_KEY, OPT_FROM,
+	OPT_DETACH_KEY, OPT_COMPARE, OPT_MATCH, OPT_HEADS, OPT_KEY, OPT_FROM,
 	OPT_SCOPE, OPT_EXPIRES, OPT_YES, OPT_FOREGROUND,
 	OPT_COUNT,
 };
@@ -129,6 +129,7 @@ int	verb_stop(struct ctl *);
 int	verb_restart(struct ctl *);
 int	verb_status(struct ctl *);
 int	verb_doctor(struct ctl *);
+int	verb_selftest(struct ctl *);
 int	verb_config_check(struct ctl *);
 int	verb_config_show(struct ctl *);
 int	verb_run(struct ctl *);

@@ -21,9 +21,13 @@ libcovenctl_a_SOURCES = \
 	covenctl/lifecycle.c covenctl/lifecycle.h \
 	covenctl/panic.c \
 	covenctl/pair.c \
+	covenctl/procs.c covenctl/procs.h \
 	covenctl/progress.c covenctl/progress.h \
 	covenctl/reply.c covenctl/reply.h \
 	covenctl/screen.c covenctl/screen.h \
+	covenctl/selftest.c covenctl/selftest.h \
+	covenctl/selftest_print.c covenctl/selftest_roles.c \
+	covenctl/selftest_world.c \
 	covenctl/sessions.c \
 	covenctl/start.c \
 	covenctl/table.c covenctl/table.h \
@@ -74,6 +78,7 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-restart.1 \
 	doc/covenctl-run.1 \
 	doc/covenctl-sacrifice.1 \
+	doc/covenctl-selftest.1 \
 	doc/covenctl-sessions.1 \
 	doc/covenctl-start.1 \
 	doc/covenctl-status.1 \

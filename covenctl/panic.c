@@ -22,6 +22,7 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "covenctl/ctl.h"
+#include "covenctl/procs.h"
 
 #define PANIC_MS	5000	/* for everything to be gone */
 #define INITS_MAX	4096	/* in one round; there may be several */
@@ -29,53 +30,19 @@
 
 struct panic {
 	pid_t		 monitor;	/* 0: there is none */
-	unsigned	 killed;
+	unsigned	 killed;	/* sessions */
+	unsigned	 waiting;	/* inits that had none yet */
 	unsigned	 groups;	/* cgroups that were killed whole */
 	unsigned	 refused;	/* that may not be killed, or stay */
 	int64_t		 until_ns;
 };
 
-/* --- a process, as its status file tells everyone ----------------------- */
-
-struct status {
-	char	name[32];
-	pid_t	parent;
-	bool	first;		/* PID 1 of a namespace below ours */
-};
-
-static bool
-read_status(pid_t pid, struct status *st)
-{
-	char path[64], line[512], *ns;
-	FILE *f;
-
-	*st = (struct status){ .parent = -1 };
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return false;
-	while (fgets(line, sizeof(line), f) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, "Name:\t", 6) == 0)
-			(void)snprintf(st->name, sizeof(st->name), "%.31s",
-			    line + 6);
-		else if (strncmp(line, "PPid:\t", 6) == 0)
-			st->parent = (pid_t)strtol(line + 6, NULL, 10);
-		else if (strncmp(line, "NSpid:\t", 7) == 0 &&
-		    (ns = strrchr(line + 7, '\t')) != NULL)
-			st->first = strcmp(ns, "\t1") == 0;
-	}
-	(void)fclose(f);
-	return st->parent != -1;
-}
-
 static bool
 is_init(pid_t pid, pid_t monitor)
 {
-	struct status st;
+	struct proc p;
 
-	return read_status(pid, &st) && st.parent == monitor && st.first &&
-	    strcmp(st.name, "coven-init") == 0;
+	return proc_read(pid, &p) && p.parent == monitor && proc_is_init(&p);
 }
 
 /*
@@ -99,25 +66,31 @@ open_init(pid_t pid, pid_t monitor)
 
 /* --- by the monitor's children ------------------------------------------ */
 
-static size_t
-find_inits(pid_t monitor, int fds[INITS_MAX])
+struct found {
+	struct panic	*panic;
+	int		*fds;		/* NULL: they are only counted */
+	size_t		 n;
+};
+
+static void
+take_init(void *ctx, const struct proc *p)
 {
-	DIR *d = opendir("/proc");
-	struct dirent *e;
-	size_t n = 0;
-	long pid;
+	struct found *f = ctx;
 	int fd;
 
-	if (d == NULL)
-		return 0;
-	while (n < INITS_MAX && (e = readdir(d)) != NULL) {
-		pid = strtol(e->d_name, NULL, 10);
-		if (pid > 1 && is_init((pid_t)pid, monitor) &&
-		    (fd = open_init((pid_t)pid, monitor)) != -1)
-			fds[n++] = fd;
+	if (!proc_is_init(p) || p->zombie || f->n == INITS_MAX)
+		return;
+	if (f->fds != NULL) {
+		fd = open_init(p->pid, f->panic->monitor);
+		if (fd == -1)
+			return;
+		f->fds[f->n] = fd;
 	}
-	(void)closedir(d);
-	return n;
+	f->n++;
+	if (proc_has_session(p))
+		f->panic->killed++;
+	else
+		f->panic->waiting++;
 }
 
 static int
@@ -144,9 +117,7 @@ kill_inits(struct panic *p, const int *fds, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct pollfd pfd = { .fd = fds[i], .events = POLLIN };
 
-		if (poll(&pfd, 1, left_ms(p)) == 1)
-			p->killed++;
-		else
+		if (poll(&pfd, 1, left_ms(p)) != 1)
 			p->refused++;
 		(void)close(fds[i]);
 	}
@@ -155,17 +126,18 @@ kill_inits(struct panic *p, const int *fds, size_t n)
 static void
 by_children(struct panic *p)
 {
-	int *fds = mem_zalloc(INITS_MAX, sizeof(*fds));
-	size_t n;
+	struct found f = { .panic = p };
 
 	/* A monitor that works may start another one meanwhile. */
 	while (p->monitor != 0 && p->refused == 0 && left_ms(p) != 0) {
-		n = find_inits(p->monitor, fds);
-		if (n == 0)
+		f.n = 0;
+		f.fds = mem_zalloc(INITS_MAX, sizeof(*f.fds));
+		proc_children(p->monitor, take_init, &f);
+		kill_inits(p, f.fds, f.n);
+		free(f.fds);
+		if (f.n == 0)
 			break;
-		kill_inits(p, fds, n);
 	}
-	free(fds);
 }
 
 /* --- by their cgroup ---------------------------------------------------- */
@@ -193,34 +165,15 @@ wait_empty(const struct panic *p, int dir)
 	return false;
 }
 
-/* How many sessions' cgroups hold a process. */
-static unsigned
-count_live(int dir)
+/* Does any session's cgroup hold a process? */
+static bool
+is_populated(int dir)
 {
-	autoclose int at = openat(dir, ".", O_RDONLY | O_DIRECTORY |
-	    O_CLOEXEC);
-	DIR *d = at != -1 ? fdopendir(at) : NULL;
-	struct dirent *e;
-	unsigned n = 0;
+	autoclose int fd = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	char text[128] = "";
 
-	if (d == NULL)
-		return 0;
-	at = -1;
-	while ((e = readdir(d)) != NULL) {
-		char path[300], text[128] = "";
-		autoclose int fd = -1;
-
-		if (e->d_type != DT_DIR || e->d_name[0] != 's')
-			continue;
-		(void)snprintf(path, sizeof(path), "%s/cgroup.events",
-		    e->d_name);
-		fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-		if (fd != -1 && read(fd, text, sizeof(text) - 1) > 0 &&
-		    strstr(text, "populated 1") != NULL)
-			n++;
-	}
-	(void)closedir(d);
-	return n;
+	return fd != -1 && read(fd, text, sizeof(text) - 1) > 0 &&
+	    strstr(text, "populated 1") != NULL;
 }
 
 static void
@@ -229,18 +182,20 @@ kill_group(struct panic *p, const char *path)
 	autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
 	    O_CLOEXEC);
 	autoclose int fd = -1;
-	unsigned n;
+	struct found f = { .panic = p };
 
-	if (dir == -1 || (n = count_live(dir)) == 0)
+	if (dir == -1 || !is_populated(dir))
 		return;
 	fd = openat(dir, "cgroup.kill", O_WRONLY | O_CLOEXEC);
 	/* Not to be written: their inits are looked for one by one. */
-	if (fd == -1 || write(fd, "1", 1) != 1)
+	if (fd == -1)
+		return;
+	if (p->monitor != 0)
+		proc_children(p->monitor, take_init, &f);
+	if (write(fd, "1", 1) != 1)
 		return;
 	p->groups++;
-	if (wait_empty(p, dir))
-		p->killed += n;
-	else
+	if (!wait_empty(p, dir))
 		p->refused++;
 }
 
@@ -286,6 +241,7 @@ report(struct ctl *ctl, const struct panic *p)
 		jw_object(&j);
 		jw_kbool(&j, "ok", p->refused == 0);
 		jw_ku64(&j, "killed", p->killed);
+		jw_ku64(&j, "prepared", p->waiting);
 		jw_kstr(&j, "by", p->groups != 0 ? "cgroup" : "init");
 		jw_object_end(&j);
 		(void)buf_adds(&b, "\n");
@@ -303,11 +259,11 @@ verb_panic(struct ctl *ctl)
 {
 	struct panic p = { .until_ns = loop_now_ns() +
 	    (int64_t)PANIC_MS * 1000000 };
-	struct status st;
+	struct proc holder;
 
 	p.monitor = home_lock_holder(&ctl->home);
-	if (p.monitor != 0 && (!read_status(p.monitor, &st) ||
-	    strcmp(st.name, "coven-monitor") != 0)) {
+	if (p.monitor != 0 && (!proc_read(p.monitor, &holder) ||
+	    strcmp(holder.name, "coven-monitor") != 0)) {
 		ctl_err("panic: process %d holds the home's lock but is no "
 		    "coven-monitor: its children are left alone",
 		    (int)p.monitor);

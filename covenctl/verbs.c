@@ -58,6 +58,8 @@ static const struct opt opts[OPT_COUNT] = {
 	    "how long it is good for, such as 12h (else 30d)", 0, NULL },
 	[OPT_DETACH_KEY] = { "detach-key", "KEYS",
 	    "what leaves it (ctrl-] if not given)", 0, NULL },
+	[OPT_COMPARE] = { "compare", NULL,
+	    "try the same under bwrap, beside", 0, NULL },
 	[OPT_MATCH] = { "match", "GLOB", "only verbs like this: 'auth.*'", 0,
 	    NULL },
 	[OPT_HEADS] = { "heads", "FILE",
@@ -91,6 +93,11 @@ static const struct verb verbs[] = {
 	    0, 0, 0, NULL,
 	    "Tries each thing that a launch needs and says how to repair "
 	    "what is missing.  The exit status is 1 when a check fails." },
+	{ "selftest", "", "try to get out of a session", verb_selftest,
+	    O(COMPARE), 0, 0, VERB_HOME, NULL,
+	    "Tries some 170 doors from inside a real session and looks how "
+	    "the suite's own processes are confined.  The exit status is 1 "
+	    "when one is open." },
 	{ "config check", "", "are the files in order?", verb_config_check, 0,
 	    0, 0, VERB_HOME, NULL,
 	    "Reads /etc/coven/coven.toml, the home's coven.toml, "

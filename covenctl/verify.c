@@ -33,7 +33,7 @@ blame(struct verify *v, enum verify_fault fault, uint64_t first,
 	v->last = last;
 }
 
-/* --- heads --------------------------------------------------------------- */
+/* --- heads -------------------------------------------------------------- */
 
 /* They come in order, unless somebody went back: then it is put in place. */
 static void
@@ -85,7 +85,7 @@ verify_head(struct verify *v, const struct audit_head *head,
 		v->other = *head;
 }
 
-/* --- records ------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------ */
 
 /*
  * The record is not what its digest says.  Is it another one, which was put
@@ -235,7 +235,7 @@ verify_end(struct verify *v)
 	return v->fault;
 }
 
-/* --- in words ------------------------------------------------------------ */
+/* --- in words ----------------------------------------------------------- */
 
 static void
 records(const struct verify *v, char *out, size_t len)

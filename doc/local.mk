@@ -20,6 +20,7 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0012-redaction-by-leads-and-classes.md \
 	doc/adr/0007-spares.md \
 	doc/adr/0008-events-in-blocks-and-segments.md \
+	doc/adr/0009-an-earlier-daemons-record.md \
 	doc/adr/0010-audit-chain.md \
 	doc/adr/0011-tokens-and-pairing.md \
 	packaging/systemd/coven.service packaging/systemd/coven@.service

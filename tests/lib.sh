@@ -56,6 +56,7 @@ tap_not_ok() {
 	shift
 	for file; do
 		[ -s "$file" ] && tail -n 30 "$file" | tr '\000' '.' |
+		    cut -c 1-1000 |
 		    awk '{ print "#   " $0 }'
 	done
 	return 0

@@ -83,7 +83,7 @@ check-valgrind:
 EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/auth.py tests/it/output.py \
+	tests/it/run tests/it/auth.py tests/it/old_store.py tests/it/output.py \
 	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
@@ -108,6 +108,7 @@ it_tests = \
 	tests/it/harness_launch.sh \
 	tests/it/harness_state.sh \
 	tests/it/home_refusals.sh \
+	tests/it/import.sh \
 	tests/it/kill_tree.sh \
 	tests/it/openapi_replies.sh \
 	tests/it/notify.sh \
@@ -121,6 +122,7 @@ it_tests = \
 	tests/it/sandbox_without_landlock.sh \
 	tests/it/security_promises.sh \
 	tests/it/soak.sh \
+	tests/it/selftest.sh \
 	tests/it/socket_identity.sh \
 	tests/it/spares.sh \
 	tests/it/stalled_clients.sh \
@@ -130,6 +132,7 @@ it_tests = \
 	tests/it/two_homes.sh \
 	tests/it/w_privacy.sh \
 	tests/it/w_daemon.sh \
+	tests/it/w_store.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh
 

@@ -118,7 +118,7 @@ defaults_are_in_range(void **state)
 			assert_true(k[i].entry != ENTRY_NONE);
 	}
 	conf_init(&c);
-	assert_int_equal(c.max_connections, 512);
+	assert_int_equal(c.max_connections, 16384);
 	assert_string_equal(c.log_level, "info");
 	assert_int_equal(c.pass_env.n, 0);
 	conf_fini(&c);

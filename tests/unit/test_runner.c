@@ -392,9 +392,10 @@ a_slow_store_slows_the_payload(void **state)
 	world_start(&w, &pipes);
 	w.ack = false;
 	total = push(&w, w.io[1]);
-	assert_in_range(total, 512u << 10, 2u << 20);
-	assert_true(w.have <= 64);
-	assert_true(buf_left(&w.out) <= 1u << 20);
+	assert_in_range(total, LIMIT_RUNNER_WINDOW / 2,
+	    LIMIT_RUNNER_WINDOW + (1u << 20));
+	assert_true(w.have <= 128);
+	assert_true(buf_left(&w.out) <= LIMIT_RUNNER_WINDOW);
 	w.ack = true;
 	world_ack(&w, w.have);
 	world_init_ends(&w, 0, 0);

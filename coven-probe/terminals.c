@@ -1,0 +1,155 @@
+/* Terminals and descriptors. */
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "coven-probe/probe.h"
+
+/* A controlling terminal of its own. */
+static int
+own_terminal(void)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	char name[64];
+
+	(void)setsid();
+	if (master == -1 || grantpt(master) == -1 || unlockpt(master) == -1 ||
+	    ptsname_r(master, name, sizeof(name)) != 0)
+		return -1;
+	return open(name, O_RDWR);
+}
+
+static int
+inject(unsigned long request)
+{
+	int fd = own_terminal();
+	char c = 'x';
+
+	if (fd == -1)
+		return DOOR_UNTRIED;
+	return door(syscall(SYS_ioctl, fd, request, &c));
+}
+
+static int
+inject_own(const struct targets *t)
+{
+	(void)t;
+	return inject(TIOCSTI);
+}
+
+/* The kernel looks at 32 bits only. */
+static int
+inject_high(const struct targets *t)
+{
+	(void)t;
+	return inject(TIOCSTI | 1ul << 32);
+}
+
+static int
+inject_standard(const struct targets *t)
+{
+	char c = 'x';
+	int r = ENOTTY;
+
+	(void)t;
+	for (int fd = 0; fd < 3 && r != DOOR_OPEN; fd++)
+		r = door(ioctl(fd, TIOCSTI, &c));
+	return r;
+}
+
+static int
+paste(const struct targets *t)
+{
+	char c = 3;
+	int fd = own_terminal();
+
+	(void)t;
+	return fd == -1 ? DOOR_UNTRIED : door_behind(ioctl(fd, TIOCLINUX, &c),
+	    ENOTTY, ENOTTY);
+}
+
+static int
+discipline(const struct targets *t)
+{
+	int fd = own_terminal(), n = 0;
+
+	(void)t;
+	return fd == -1 ? DOOR_UNTRIED : door(ioctl(fd, TIOCSETD, &n));
+}
+
+static int
+console(const struct targets *t)
+{
+	int fd = own_terminal();
+
+	(void)t;
+	return fd == -1 ? DOOR_UNTRIED : door(ioctl(fd, TIOCCONS, NULL));
+}
+
+static int
+hang_up(const struct targets *t)
+{
+	int fd = own_terminal();
+
+	(void)t;
+	return fd == -1 ? DOOR_UNTRIED : door(vhangup());
+}
+
+#define TERMINAL(name, path)						\
+	static int							\
+	name(const struct targets *t)					\
+	{								\
+		(void)t;						\
+		return door_path(path, O_RDWR);				\
+	}
+
+TERMINAL(virtual_terminal, "/dev/tty0")
+TERMINAL(first_terminal, "/dev/tty1")
+TERMINAL(machine_console, "/dev/console")
+TERMINAL(client_terminal, "/dev/tty")
+TERMINAL(screen, "/dev/fb0")
+TERMINAL(keyboard, "/dev/input/event0")
+
+/* Descriptors of others, by their links. */
+static int
+descriptors(const struct targets *t)
+{
+	char path[64];
+	struct stat st;
+
+	(void)t;
+	for (int fd = 0; fd < 3; fd++) {
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+			return DOOR_OPEN;
+	}
+	return ENOTDIR;
+}
+
+static const struct door doors[] = {
+	{ "inject", "type into a terminal of its own", inject_own, false },
+	{ "inject-high", "the same with bit 32 set", inject_high, false },
+	{ "inject-standard", "type into standard input", inject_standard,
+	    false },
+	{ "paste", "paste into a console", paste, false },
+	{ "discipline", "load a line discipline", discipline, true },
+	{ "take-console", "take the console's messages", console, false },
+	{ "hang-up", "end a terminal", hang_up, false },
+	{ "dev-tty", "open the client's terminal", client_terminal, false },
+	{ "dev-tty0", "open the current console", virtual_terminal, false },
+	{ "dev-tty1", "open another console", first_terminal, false },
+	{ "dev-console", "open the machine's console", machine_console,
+	    false },
+	{ "dev-screen", "open the screen", screen, false },
+	{ "dev-keyboard", "open the keyboard", keyboard, false },
+	{ "folder-descriptor", "a folder as standard input or output",
+	    descriptors, false },
+};
+FAMILY(terminals_family, "terminals", doors);

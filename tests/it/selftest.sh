@@ -1,0 +1,85 @@
+#!/bin/bash
+# covenctl selftest tries the doors in a real session on this host: all are
+# shut, every role of the suite is confined, nothing is left; and it says so
+# when one is open or when it did not get to the end.
+. "$(dirname "$0")/../lib.sh"
+world user
+
+# doors RESULT: how many have it.
+doors() {
+	"$PYTHON" -c '
+import json, sys
+report = json.load(open(sys.argv[1], encoding="utf-8"))
+print(sum(door["result"] == sys.argv[2] for door in report["doors"]))' \
+	    "$W/report" "$1"
+}
+
+# Every family, and what stands open outside where it was tried there.
+families() {
+	"$PYTHON" -c '
+import json, sys
+report = json.load(open(sys.argv[1], encoding="utf-8"))
+print(" ".join(sorted({door["family"] for door in report["doors"]})))
+shut = [door["name"] for door in report["doors"]
+        if door["outside"] not in (None, "open")]
+print("shut outside too:", shut)
+print("open:", [door["name"] for door in report["doors"]
+                if door["result"] == "open"])
+print("roles:", " ".join(sorted({role["name"].split()[0]
+                                for role in report["roles"]
+                                if role["confined"]})))
+' "$W/report"
+}
+
+for mode in user root system; do
+	[ "$mode" = user ] || { world_end; world "$mode"; }
+	need_monitor
+	ctl --json selftest >"$W/report" 2>"$W/err"
+	is "$mode: every door is shut" "$? $(jget "$W/report" ok) $(
+	    doors open) $(doors untried)" "0 true 0 0"
+	[ ! -s "$W/err" ] || sed 's/^/# /' "$W/err"
+	t "$mode: more than 160 of them" test "$(doors blocked)" -gt 160
+	families >"$W/families"
+	is "$mode: of every family" "$(head -n 1 "$W/families")" \
+	    "files inherited kernel leftovers namespaces network processes resources terminals"
+	note "$(sed -n 2,3p "$W/families" | paste -sd' ')"
+	is "$mode: every role is confined" "$(sed -n 4p "$W/families")" \
+	    "roles: coven-apid coven-init coven-monitor coven-runner coven-stored"
+	is "$mode: nothing of it is left" \
+	    "$(find /tmp -maxdepth 1 -name 'coven-selftest*' -user "$OWNER" \
+	    -newer "$W/report" | wc -l)" 0
+	monitor_stop
+	left_nothing "$mode: nor of its sessions"
+	[ "$(id -u)" -eq 0 ] || break
+done
+
+# What it says of a door that stands open, of a probe that does not finish,
+# and of none.  A suite of our own, with another probe.
+world_end
+world user
+cp -R "$SUITE" "$W/suite"
+SUITE=$W/suite
+chmod -R go+rX "$SUITE"
+need_monitor
+pretend() {
+	printf '#!/bin/sh\n[ "$1" = doors ] || exit 0\n%s\n' "$1" \
+	    >"$SUITE/libexec/coven/coven-probe"
+	chmod 755 "$SUITE/libexec/coven/coven-probe"
+	ctl selftest >"$W/out" 2>"$W/err"
+	RC=$?
+}
+pretend 'printf "files\tdoor\topen\t\tpretend\nend\t1\n"'
+is "an open door is exit status 1" "$RC" 1
+t "and OPEN in the table" grep -qE '^files +door +OPEN' "$W/out"
+pretend 'printf "files\tdoor\tblocked\tEPERM\tpretend\n"'
+is "a probe that does not finish is no success" "$RC" 1
+t "and is told" grep -q "before every door was tried" "$W/err"
+pretend 'printf "files\tdoor\tblocked\t\033[2Jx\tpretend\033[2J\nend\t1\n"'
+t "what it says does not drive a terminal" test \
+    "$(grep -c $'\033' "$W/out")" = 0
+rm "$SUITE/libexec/coven/coven-probe"
+ctl selftest >"$W/out" 2>"$W/err"
+is "without a probe it says so" "$?" 1
+t "by name" grep -q "coven-probe: it is not installed" "$W/err"
+monitor_stop
+tap_done

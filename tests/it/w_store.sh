@@ -1,0 +1,95 @@
+#!/bin/bash
+# The store's rows of the contract's list of weaknesses, a named line each.
+. "$(dirname "$0")/../lib.sh"
+world user
+need_monitor
+
+# W10: input, and output at the same time.
+LAUNCH_MORE=',"stdin":true'
+# shellcheck disable=SC2016 # for the payload's shell
+launch sh -c 'i=0; while [ $i -lt 3000 ]; do echo "line $i"; i=$((i + 1))
+	done; read -r x; read -r y; exit 3'
+ID10=$ID
+for n in 1 2 3 4 5 6 7 8; do
+	http POST "/api/v1/sessions/$ID10/input" "{\"data\":\"$n\\n\"}"
+done
+wait_for "$LIVENESS" ended "$ID10"
+output "$ID10" "$W/out"
+t "W10 output beside input and exit is all there" numbered "$W/out"
+is "W10 none is missing at the end" "$(tail -n 1 "$W/out")" "line 2999"
+LAUNCH_MORE=
+
+# W17: numbers go on when nothing is left.
+http GET "/api/v1/events?sessionId=$ID10&limit=1000"
+before=$(jget "$W/body" nextCursor.afterSeq)
+http DELETE "/api/v1/sessions/$ID10"
+is "W17 everything is deleted" "$STATUS" 200
+monitor_stop
+need_monitor
+launch true
+wait_for "$LIVENESS" ended "$ID"
+http GET "/api/v1/events?sessionId=$ID"
+t "W17 and the next number is larger" \
+    [ "$(jget "$W/body" events.0.seq)" -gt "$before" ]
+
+# W18: unpaged replies end where clients stop reading.
+title=$(head -c 60000 /dev/zero | tr '\0' t)
+for n in $(seq 120); do
+	http POST /api/v1/sessions/external "{\"id\":\"x$n\",\"harness\":\"h\",
+	    \"projectRoot\":\"/p\",\"title\":\"$title\"}"
+done
+http GET /api/v1/sessions
+t "W18 a list of seven megabytes is cut below four" \
+    [ "$(stat -c %s "$W/body")" -le 4194304 ]
+t "W18 and is a list" [ "$(jget "$W/body" '#')" -gt 50 ]
+launch sh -c 'i=0; while [ $i -lt 100000 ]; do echo "line $i"; i=$((i+1)); done'
+wait_for 60 ended "$ID"
+http GET "/api/v1/sessions/$ID/log"
+t "W18 so is a log" [ "$(stat -c %s "$W/body")" -le 4194304 ]
+
+# W20: a list writes nothing.
+changes() {
+	http GET /api/v1/health && jget "$W/body" eventWriter.transactions
+}
+was=$(changes)
+for n in 1 2 3; do
+	http GET /api/v1/sessions
+	http GET '/api/v1/sessions?limit=5'
+done
+is "W20 a list writes nothing" "$(changes)" "$was"
+
+# W21: nothing of an input that was under way is left by a crash: what waits
+# for a runner is in memory alone, and no table holds it.
+LAUNCH_MORE=',"stdin":true'
+launch cat
+http POST "/api/v1/sessions/$ID/input" '{"data":"a\n"}'
+kill -KILL "$(role_pid stored)"
+wait_for "$LIVENESS" healthy
+again() {
+	http POST "/api/v1/sessions/$ID/input" '{"data":"b\n"}' &&
+	    [ "$STATUS" = 202 ]
+}
+t "W21 after a crash a session takes input" wait_for "$LIVENESS" again
+http POST "/api/v1/sessions/$ID/kill"
+LAUNCH_MORE=
+
+# W22: whoever looks sees all of daemon.json, or none, and never its bits.
+monitor_stop
+(
+	while [ ! -e "$W/enough" ]; do
+		stat -c %a "$COVEN_HOME/daemon.json" "$SOCK" 2>/dev/null
+		cat "$COVEN_HOME/daemon.json" 2>/dev/null | tr -d '\n' |
+		    grep -v '}$'
+	done
+) >"$W/seen" &
+LOOKER=$!
+for n in 1 2 3; do
+	need_monitor
+	monitor_stop
+done
+touch "$W/enough"
+wait "$LOOKER"
+is "W22 daemon.json and the socket are private and whole from the first" \
+    "$(sort -u "$W/seen")" 600
+left_nothing "nothing is left"
+tap_done
