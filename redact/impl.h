@@ -96,6 +96,8 @@ void	 spans_add(struct spans *, uint64_t from, uint64_t to);
  */
 void	 spans_add_match(struct spans *, const struct view *, uint64_t from,
 	     uint64_t to);
+/* Bytes of the escape whose backslash is at `at', of which some may be due. */
+size_t	 view_escape(const struct view *, uint64_t at);
 /* The first byte of the character, or escape of JSON, that `at' lies in. */
 uint64_t view_begin(const struct view *, uint64_t at);
 /* Where an escape of JSON begins that has no end yet, or the view's end. */

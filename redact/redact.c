@@ -189,9 +189,15 @@ add(struct buf *out, const struct view *v, uint64_t from, uint64_t to)
 		fatal("redact: no room for what goes on");
 }
 
+/* What has gone on is not looked at again. */
 static void
 went_on(struct redact *t, const struct view *v, uint64_t limit)
 {
+	unsigned i;
+
+	for (i = 0; t->on != 0 && i < SHAPE_ID__COUNT; i++)
+		if (t->hunts[i].on && t->hunts[i].at < limit)
+			t->hunts[i].at = limit;
 	if (limit > v->from)
 		t->before = (unsigned char)v->p[limit - v->from - 1];
 	t->base = limit;

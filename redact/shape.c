@@ -74,14 +74,16 @@ character(const struct view *v, uint64_t at, unsigned char *c)
 	static const char from[] = "nrtbf", to[] = "\n\r\t\b\f";
 	const char *p = v->p + (at - v->from), *named;
 	uint64_t left = v->to - at;
+	size_t n;
 	int code;
 
 	*c = (unsigned char)*p;
 	if (!v->json || *p != '\\')
 		return 1;
-	if (left < 2 || (p[1] == 'u' && left < 6))
+	n = view_escape(v, at);
+	if (n > left)
 		return 0;
-	if (p[1] == 'u') {
+	if (n == 6) {
 		code = hex(p + 2);
 		*c = (unsigned char)(code < 0x80 ? code : 0x80);
 		return 6;

@@ -64,19 +64,60 @@ is_escaped(const struct view *v, uint64_t at)
 	return (at - i) % 2 != 0;
 }
 
-/* The first byte of the character or escape that `at' lies in. */
+static bool
+is_hex(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' &&
+	    (c | 0x20) <= 'f');
+}
+
+/*
+ * As far as can be seen: what is no JSON may say "\u" and something else, and
+ * everybody here must take it for the same.
+ */
+size_t
+view_escape(const struct view *v, uint64_t at)
+{
+	uint64_t i;
+
+	if (at + 1 >= v->to || byte(v, at + 1) != 'u')
+		return 2;
+	for (i = at + 2; i < v->to && i < at + ESCAPE_MAX; i++)
+		if (!is_hex(byte(v, i)))
+			return 2;
+	return ESCAPE_MAX;
+}
+
+/* UTF-8, where it is: a byte that continues nothing stands for itself. */
+static uint64_t
+character_begin(const struct view *v, uint64_t at)
+{
+	unsigned char c;
+	uint64_t i, n;
+
+	if (at >= v->to || (byte(v, at) & 0xc0) != 0x80)
+		return at;
+	for (i = 1; i < 4 && at - v->from >= i; i++) {
+		c = byte(v, at - i);
+		if ((c & 0xc0) == 0x80)
+			continue;
+		n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+		return i < n ? at - i : at;
+	}
+	return at;
+}
+
 uint64_t
 view_begin(const struct view *v, uint64_t at)
 {
 	uint64_t i;
 
-	while (at > v->from && at < v->to && (byte(v, at) & 0xc0) == 0x80)
-		at--;
+	at = character_begin(v, at);
 	if (!v->json)
 		return at;
 	for (i = at; i > v->from && at - i < ESCAPE_MAX - 1; i--)
 		if (byte(v, i - 1) == '\\' && !is_escaped(v, i - 1) &&
-		    i - 1 + (byte(v, i) == 'u' ? ESCAPE_MAX : 2) > at)
+		    i - 1 + view_escape(v, i - 1) > at)
 			return i - 1;
 	return at;
 }
@@ -90,9 +131,9 @@ end_of(const struct view *v, uint64_t at)
 	if (from == at)
 		return at;
 	if (v->json && byte(v, from) == '\\')
-		to = from + (byte(v, from + 1) == 'u' ? ESCAPE_MAX : 2);
+		to = from + view_escape(v, from);
 	else
-		while (to < v->to && (byte(v, to) & 0xc0) == 0x80)
+		while (to < v->to && character_begin(v, to) == from)
 			to++;
 	return to < v->to ? to : v->to;
 }
@@ -104,8 +145,7 @@ view_unfinished(const struct view *v)
 
 	for (i = v->to; i > v->from && v->to - i < ESCAPE_MAX - 1; i--)
 		if (byte(v, i - 1) == '\\' && !is_escaped(v, i - 1) &&
-		    i - 1 + (i < v->to && byte(v, i) == 'u' ? ESCAPE_MAX :
-		    2) > v->to)
+		    i - 1 + view_escape(v, i - 1) > v->to)
 			return i - 1;
 	return v->to;
 }

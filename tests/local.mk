@@ -102,6 +102,7 @@ it_tests = \
 	tests/it/config.sh \
 	tests/it/contract_clients.sh \
 	tests/it/contract_wire.sh \
+	tests/it/contract_launch.sh \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
 	tests/it/exec_basics.sh \

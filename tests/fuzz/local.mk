@@ -36,7 +36,8 @@ check_PROGRAMS += tests/fuzz/replay_redact
 TESTS += tests/fuzz/replay_redact
 tests_fuzz_replay_redact_SOURCES = tests/fuzz/replay.c \
 	tests/fuzz/fuzz_redact.c
-tests_fuzz_replay_redact_LDADD = $(REDACTC_LIBS) $(COMMON_LIBS)
+tests_fuzz_replay_redact_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS)
+tests_fuzz_replay_redact_LDADD = $(REDACTC_LIBS) $(COMMON_LIBS) $(JSONC_LIBS)
 
 check_PROGRAMS += tests/fuzz/replay_screen
 TESTS += tests/fuzz/replay_screen
