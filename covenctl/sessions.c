@@ -138,7 +138,7 @@ static int
 each_session(struct ctl *ctl, long long left,
     void (*add)(void *, const struct jr *), void *to)
 {
-	char target[API_TARGET_MAX], cursor[512] = "", query[400];
+	char target[2 * API_TARGET_MAX], cursor[512] = "", query[400];
 	char filter[128];
 	const char *next, *status = ctl->opt[OPT_STATUS];
 	bool all = ctl->opt[OPT_ALL] != NULL ||
