@@ -3,7 +3,9 @@
  * of JSON is one afterwards.  The input's first byte says how it is cut and
  * what the text is, the rest is the text.
  *
- * FUZZ-SOURCES: redact/begins.c redact/compile.c redact/kinds.c redact/members.c redact/redact.c redact/scan.c redact/shape.c redact/span.c
+ * FUZZ-SOURCES: redact/begins.c redact/compile.c redact/kinds.c
+ * FUZZ-SOURCES: redact/members.c redact/redact.c redact/scan.c
+ * FUZZ-SOURCES: redact/shape.c redact/span.c
  * FUZZ-PACKAGES: libhs json-c
  */
 #include <json-c/json.h>
