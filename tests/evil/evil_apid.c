@@ -619,6 +619,7 @@ on_stats(struct chan *c, const union msg_any *m, int *fd)
 
 static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_REPLY] = on_reply,
+	[MSG_SHELF] = evil_hear,
 	[MSG_STORE_STATS] = on_stats,
 };
 

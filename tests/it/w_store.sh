@@ -51,6 +51,14 @@ t "W18 so is a log" [ "$(stat -c %s "$W/body")" -le 4194304 ]
 changes() {
 	http GET /api/v1/health && jget "$W/body" eventWriter.transactions
 }
+indexed() {
+	local before
+
+	before=$(changes)
+	sleep 1.5
+	[ "$(changes)" = "$before" ]
+}
+wait_for 60 indexed
 was=$(changes)
 for n in 1 2 3; do
 	http GET /api/v1/sessions
