@@ -23,7 +23,7 @@
 #include "common/buf.h"
 
 #define REDACTED	"[REDACTED]"
-#define REDACT_HELD	8192
+#define REDACT_HELD	((size_t)8192)
 /*
  * Room for what n bytes may become: a value of one byte becomes twelve, and
  * what is held back comes on top.

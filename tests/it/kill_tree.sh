@@ -37,11 +37,22 @@ killed() {
 	t "$name: the tree is gone when it says so" tree_gone "$mark"
 	note "$name: took $(($(now_ms) - start)) ms"
 	is "$name: status" "$(session_status "$ID")" killed
-	http GET "/api/v1/events?sessionId=$ID"
 	is "$name: a kill event, then the exit event" \
-	    "$(grep -oE '"kind":"(kill|exit)"' "$W/body" | tr '\n' ' ')" \
+	    "$(every_page | tr '\n' ' ')" \
 	    '"kind":"kill" "kind":"exit" '
 	is "$name: no role of it is left" "$(roles init; roles runner)" ""
+}
+
+# The kinds that tell of the end, from every page: a flood fills many.
+every_page() {
+	local after=0
+
+	while http GET "/api/v1/events?sessionId=$ID&limit=1000&afterSeq=$after"
+	do
+		grep -oE '"kind":"(kill|exit)"' "$W/body"
+		grep -q '"hasMore":true' "$W/body" || break
+		after=$(jget "$W/body" nextCursor.afterSeq)
+	done
 }
 
 {
