@@ -233,7 +233,7 @@ static const struct door doors[] = {
 	{ "alg", "use the kernel's ciphers", alg, false },
 	{ "key", "manage IPsec keys", key, false },
 	{ "bluetooth", "speak Bluetooth", bluetooth, false },
-	{ "xdp", "bypass the network stack", xdp, false },
+	{ "xdp", "go round the network stack", xdp, false },
 	{ "can", "speak to a CAN bus", can, false },
 	{ "tipc", "speak TIPC", tipc, false },
 	{ "rds", "speak RDS", rds, false },
