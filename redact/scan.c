@@ -174,11 +174,11 @@ add_hit(struct redactor *r, const struct scan_hit *h)
 {
 	struct hits *hits = &r->hits;
 
-	if (hits->n == hits->room) {
+	if (hits->v == NULL || hits->n == hits->room) {
 		hits->room = hits->room != 0 ? 2 * hits->room : 64;
 		hits->v = mem_realloc(hits->v, hits->room, sizeof(*hits->v));
 	}
-	if (hits->n != 0 && hits->v != NULL && hits->v[hits->n - 1].to > h->to)
+	if (hits->n != 0 && hits->v[hits->n - 1].to > h->to)
 		r->sorted = false;
 	hits->v[hits->n++] = *h;
 }
