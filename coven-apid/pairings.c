@@ -9,7 +9,7 @@
 #include "coven-apid/request.h"
 
 #define SECOND_NS	UINT64_C(1000000000)
-#define DAY_S		86400
+#define DAY_S		((int64_t)86400)
 #define DEFAULT_DAYS	30
 #define SWEEP_MS	1000	/* the wall clock may be set meanwhile */
 
@@ -292,7 +292,7 @@ read_scopes(struct request *r, const struct json *v, struct buf *out)
 static int64_t
 read_ttl(struct request *r, const struct json *v)
 {
-	int64_t max_s = (int64_t)r->apid->auth.pair_max_days * DAY_S;
+	int64_t max_s = r->apid->auth.pair_max_days * DAY_S;
 	int64_t ttl_s = DEFAULT_DAYS * DAY_S < max_s ? DEFAULT_DAYS * DAY_S :
 	    max_s;
 

@@ -75,10 +75,12 @@ query_text(const char *query, const char *key, struct buf *out)
 		char c = p[i];
 
 		if (c == '%') {
-			if (n - i < 3 || hex(p[i + 1]) < 0 ||
-			    hex(p[i + 2]) < 0)
+			int high = n - i < 3 ? -1 : hex(p[i + 1]);
+			int low = n - i < 3 ? -1 : hex(p[i + 2]);
+
+			if (high < 0 || low < 0)
 				return QUERY_BAD;
-			c = (char)(hex(p[i + 1]) << 4 | hex(p[i + 2]));
+			c = (char)(high << 4 | low);
 			i += 2;
 		}
 		if (c == '\0' || buf_add(out, &c, 1) < 0)

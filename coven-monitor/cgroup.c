@@ -39,7 +39,7 @@ sweep(struct cgroup *g)
 
 	if (d == NULL)
 		return 0;
-	fd = -1;
+	(void)mem_steal_fd(&fd);
 	while ((e = readdir(d)) != NULL)
 		if (e->d_type == DT_DIR && e->d_name[0] == 's' &&
 		    unlinkat(g->dir, e->d_name, AT_REMOVEDIR) == -1)

@@ -45,7 +45,7 @@ open_file(struct monitor *m)
 	struct heads *h = &m->heads;
 	autoclose int fd = -1;
 	const char *rule;
-	struct stat st;
+	struct stat st = { 0 };
 
 	owner_enter(&m->owner);
 	fd = openat(m->home.fd, NAME, O_RDWR | O_APPEND | O_CREAT |

@@ -47,7 +47,7 @@ write_file(struct monitor *m, const char *text)
 {
 	struct tokens *t = &m->tokens;
 	const struct home *h = &m->home;
-	struct stat st;
+	struct stat st = { 0 };
 	int r;
 
 	owner_enter(&m->owner);

@@ -24,22 +24,32 @@ read_small(int dir, const char *name, char *text, size_t size)
 
 /* --- one process -------------------------------------------------------- */
 
-/* proc_pid_stat(5): the name is in parentheses and may hold any byte. */
+/* Fields of proc_pid_stat(5), by their number there. */
+enum { PARENT = 4, USER = 14, SYSTEM = 15, GONE_USER = 16, GONE_SYSTEM = 17,
+    RSS = 24 };
+
+/* The name is in parentheses and may hold any byte. */
 int
 usage_parse_stat(const char *text, struct proc_stat *out)
 {
 	const char *p = strrchr(text, ')');
-	unsigned long long ut, st, rss;
-	long long cut, cst;
-	int parent;
+	long long v[RSS + 1];
+	char *end;
+	int i;
 
-	if (p == NULL || sscanf(p + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u "
-	    "%*u %*u %llu %llu %lld %lld %*d %*d %*d %*d %*u %*u %llu",
-	    &parent, &ut, &st, &cut, &cst, &rss) != 6)
+	if (p == NULL || p[1] != ' ' || p[2] == '\0')
 		return -EPROTO;
-	*out = (struct proc_stat){ .parent = parent, .rss_pages = rss,
-	    .ticks = ut + st + (cut > 0 ? (uint64_t)cut : 0) +
-	    (cst > 0 ? (uint64_t)cst : 0) };
+	p += 3;			/* behind the state, field 3 */
+	for (i = PARENT; i <= RSS; i++, p = end) {
+		v[i] = strtoll(p, &end, 10);
+		if (end == p)
+			return -EPROTO;
+	}
+	*out = (struct proc_stat){ .parent = (int)v[PARENT],
+	    .rss_pages = (uint64_t)v[RSS],
+	    .ticks = (uint64_t)v[USER] + (uint64_t)v[SYSTEM] +
+	    (v[GONE_USER] > 0 ? (uint64_t)v[GONE_USER] : 0) +
+	    (v[GONE_SYSTEM] > 0 ? (uint64_t)v[GONE_SYSTEM] : 0) };
 	return 0;
 }
 

@@ -160,7 +160,7 @@ look_at_clock(struct monitor *m)
 	const char *way = by < 0 ? "back" : "forward";
 
 	if (m->wall_offset_ns != 0 && llabs(by) >= CLOCK_JUMP_NS) {
-		by = llabs(by) / CLOCK_SECOND_NS;
+		by = (llabs(by) + CLOCK_SECOND_NS / 2) / CLOCK_SECOND_NS;
 		log_warn("watch the clock: it was set %s by %lld s", way,
 		    (long long)by);
 		note(m, AUDIT_CLOCK_SET, NULL, "%s by %lld s", way,

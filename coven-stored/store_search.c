@@ -134,7 +134,7 @@ static int
 docs_add(struct store *s, int64_t key, const struct buf *text,
     uint64_t newest_ns, int64_t *last)
 {
-	struct doc d = { .body = { .max = 2 * LIMIT_SEARCH_DOC } };
+	struct doc d = { .body = { .max = (size_t)2 * LIMIT_SEARCH_DOC } };
 	int64_t first = key * STORE_DOCS;
 	const char *p = buf_head(text);
 	size_t left = buf_left(text), n;

@@ -110,7 +110,7 @@ audit_parse(const struct jr *v, struct audit_parsed *out)
 	    out->record.verb == NULL || out->record.detail == NULL)
 		return -EPROTO;
 	out->record.n = (uint64_t)n;
-	if (strlen(hex) == 2 * DIGEST_LEN &&
+	if (strlen(hex) == (size_t)2 * DIGEST_LEN &&
 	    audit_unhex(hex, DIGEST_LEN, out->bytes) == 0)
 		out->digest = out->bytes;
 	return 0;
@@ -138,7 +138,7 @@ open_stream(struct ctl *ctl, const char *path, const char *name)
 	}
 	f = fdopen(fd, "r");
 	if (f != NULL)
-		fd = -1;
+		(void)mem_steal_fd(&fd);
 	return f;
 }
 
@@ -165,7 +165,7 @@ audit_key(struct ctl *ctl, const char *path, uint8_t public[AUDIT_PUBLIC_LEN])
 	(void)fclose(f);
 	if (ok) {
 		text[strcspn(text, "\n")] = '\0';
-		ok = strlen(text) == 2 * AUDIT_PUBLIC_LEN &&
+		ok = strlen(text) == (size_t)2 * AUDIT_PUBLIC_LEN &&
 		    audit_unhex(text, AUDIT_PUBLIC_LEN, public) == 0;
 	}
 	if (!ok)

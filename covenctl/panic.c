@@ -143,7 +143,7 @@ by_children(struct panic *p)
 /* --- by their cgroup ---------------------------------------------------- */
 
 static struct {
-	const char	*name;
+	char	 name[CGROUP2_NAME_MAX];
 	struct panic	*panic;
 } searched;		/* nftw takes no context */
 
@@ -214,13 +214,12 @@ take_folder(const char *path, const struct stat *st, int type,
 static void
 by_cgroup(struct panic *p, const struct home *home)
 {
-	char mount[PATH_MAX], name[CGROUP2_NAME_MAX];
+	char mount[PATH_MAX];
 	struct stat st;
 
 	if (fstat(home->dir, &st) == -1 || cgroup2_mount(mount) < 0)
 		return;
-	cgroup2_name(&st, name);
-	searched.name = name;
+	cgroup2_name(&st, searched.name);
 	searched.panic = p;
 	(void)nftw(mount, take_folder, 32, FTW_PHYS | FTW_MOUNT);
 }

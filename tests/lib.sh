@@ -163,6 +163,13 @@ world() {
 	world_snapshot
 }
 
+# script FILE: a program of this folder where the owner can read it; the tree
+# may lie where only its builder gets to.
+script() {
+	cp "${BASH_SOURCE[0]%/*}/it/$1" "$W/$1" && chmod 644 "$W/$1"
+	printf '%s\n' "$W/$1"
+}
+
 # What counts as there before.  Again after a test has put files in the home.
 world_snapshot() {
 	"$TOOLS/leftovers" snapshot "$W.before" --under "$COVEN_HOME" \

@@ -106,6 +106,7 @@ it_tests = \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
 	tests/it/exec_basics.sh \
+	tests/it/extensions_wire.sh \
 	tests/it/failpoints.sh \
 	tests/it/faults.sh \
 	tests/it/fresh_machine.sh \

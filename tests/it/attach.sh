@@ -5,9 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 world user
 need_monitor
-# The tree may lie where only its builder gets to.
-TERMINAL=$W/terminal.py
-cp "$(dirname "$0")/terminal.py" "$TERMINAL"
+TERMINAL=$(script terminal.py)
 
 # session CMD: on a terminal; sets ID.
 session() {

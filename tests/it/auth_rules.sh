@@ -6,9 +6,7 @@
 STRANGER=23456
 world user
 TOKEN_FILE=$COVEN_HOME/session-token
-AUTH=$W/auth.py			# where everybody may read it
-cp "$(dirname "$0")/auth.py" "$AUTH"
-chmod 644 "$AUTH"
+AUTH=$(script auth.py)
 
 py() {
 	as_owner "$PYTHON" "$AUTH" "$@"

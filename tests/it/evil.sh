@@ -12,6 +12,8 @@ ROUNDS=${EVIL_ROUNDS:-1}
 SEED=${EVIL_SEED:-$$}
 ROLES="apid confread init runner stored"
 note "EVIL_SEED=$SEED"
+# What an evil store answers is passed on: it need not fit the question.
+IT_REPLIES=
 
 W=$(mktemp -d /tmp/coven-it.XXXXXX) MONITOR_PID=
 for role in $ROLES; do

@@ -70,8 +70,7 @@ done
 # On a terminal start shows the same.
 : >"$W/terminal"
 give_owner "$W/terminal"
-cp "$(dirname "$0")/terminal.py" "$W/terminal.py"
-as_owner "$PYTHON" "$W/terminal.py" "$W/terminal" 24x80 \
+as_owner "$PYTHON" "$(script terminal.py)" "$W/terminal" 24x80 \
     'expect:the daemon starts coven-stored' \
     'expect:the daemon starts coven-apid' 'expect:running (pid' end -- \
     "$SUITE/bin/covenctl" start >"$W/driver" 2>&1

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib.sh"
 world user
 need_monitor
-SSE=$(dirname "$0")/sse.py
+SSE=$(script sse.py)
 LAUNCH_MORE=',"stdin":true'
 
 # follow NAME STREAMS INPUTS [PAUSE]: of a session that reads its input.

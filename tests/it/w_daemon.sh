@@ -250,11 +250,12 @@ rm -rf "$PROJECT/.git" "$OWNER_HOME/bin/git"
 
 # --- W19: what a client that polls without a limit gets ------------------------------
 
+POLLS=$(script polls.py)
 if launch "$PYTHON" -c 'import os
 for n in range(400000):
     os.write(1, b"%d\n" % n)
 os.write(1, b"x" * 400000)'; then
-	if as_owner "$PYTHON" "$HERE/polls.py" "$SOCK" "$ID" >"$W/polls" 2>&1
+	if as_owner "$PYTHON" "$POLLS" "$SOCK" "$ID" >"$W/polls" 2>&1
 	then
 		read -r total most longest <"$W/polls"
 		note "$total events, at most $most a poll, the longest" \

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 world user
 need_monitor
-TERMINAL=$(dirname "$0")/terminal.py
+TERMINAL=$(script terminal.py)
 
 terminal() {
 	local steps=()
