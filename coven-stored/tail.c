@@ -93,7 +93,8 @@ settle(struct tails *ts, struct tail *t)
 	t->touched = false;
 	TAILQ_INSERT_TAIL(&ts->clean, t, link);
 	/* A burst leaves a large buffer behind. */
-	if (t->data.cap > (size_t)2 * LIMIT_STORE_BLOCK && buf_left(&t->data) == 0)
+	if (t->data.cap > (size_t)2 * LIMIT_STORE_BLOCK &&
+	    buf_left(&t->data) == 0)
 		buf_fini(&t->data);
 }
 
