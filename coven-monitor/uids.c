@@ -53,9 +53,10 @@ find_users(struct uids *u, const struct owner *o)
 		pw = getpwnam(name);
 		found += pw != NULL;
 		why = unfit(u, o, pw);
-		if (why != NULL) {
+		if (why != NULL || pw == NULL) {
 			missing = msg_role_name(own[i]);
-			log_debug("user %s: %s", name, why);
+			log_debug("user %s: %s", name,
+			    why != NULL ? why : "it is gone");
 			continue;
 		}
 		u->roles[own[i]] = (struct uids_role){ pw->pw_uid,
