@@ -62,6 +62,7 @@ static const char *const role_names[ROLE__COUNT] = {
 	[ROLE_RUNNER] = "runner",
 	[ROLE_INIT] = "init",
 	[ROLE_CONFREAD] = "confread",
+	[ROLE_APPLIER] = "applier",
 };
 
 static const char *const fd_kind_names[] = {

@@ -12,6 +12,7 @@ enum filter_id {
 	FILTER_STORED,
 	FILTER_RUNNER,
 	FILTER_CONFREAD,
+	FILTER_APPLIER,
 	FILTER_PAYLOAD,		/* init and payload: denies by set */
 	FILTER__COUNT
 };

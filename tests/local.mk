@@ -96,6 +96,7 @@ it_tests = \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
 	tests/it/audit.sh \
+	tests/it/changes.sh \
 	tests/it/clock_back.sh \
 	tests/it/auth_rules.sh \
 	tests/it/completion.sh \
