@@ -154,8 +154,9 @@ on_child(void *ctx, int sig)
 	pid_t pid;
 
 	(void)sig;
+	/* A child that asks its parent to trace it stops: that is no end. */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == in->payload)
+		if (pid == in->payload && !WIFSTOPPED(status))
 			finish(in, status);
 }
 
