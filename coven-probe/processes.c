@@ -214,7 +214,8 @@ limit_init(const struct targets *t)
 	/* What it has already, so that nothing changes where it works. */
 	if (getrlimit(RLIMIT_CPU, &same) == -1)
 		return DOOR_UNTRIED;
-	return door(syscall(SYS_prlimit64, first_process(t), RLIMIT_CPU, &same, NULL));
+	return door(syscall(SYS_prlimit64, first_process(t), RLIMIT_CPU,
+	    &same, NULL));
 }
 
 static int
@@ -311,7 +312,8 @@ static const struct door doors[] = {
 	{ "init-exe", "open its program", exe_init, OWNER },
 	{ "init-cwd", "enter its working folder", cwd_init, OWNER },
 	{ "init-auxv", "read where it lies", auxv_init, OWNER },
-	{ "init-task-mem", "open its memory by its thread", task_mem_init, OWNER },
+	{ "init-task-mem", "open its memory by its thread",
+	    task_mem_init, OWNER },
 	{ "init-ns", "hold its mount namespace", ns_init, OWNER },
 	{ "init-std", "open its standard input", std_init, OWNER },
 	{ "init-oom", "have it killed for memory", oom_init, OWNER },
