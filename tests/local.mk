@@ -98,6 +98,7 @@ it_tests = \
 	tests/it/audit.sh \
 	tests/it/clock_back.sh \
 	tests/it/auth_rules.sh \
+	tests/it/compat.sh \
 	tests/it/completion.sh \
 	tests/it/config.sh \
 	tests/it/contract_clients.sh \
