@@ -2,6 +2,7 @@
 # Real tools work in a session: each that Debian packages, where it is
 # installed.  COVEN_COMPAT=all makes a missing one a failure (./run-tests
 # --long installs them).
+# shellcheck disable=SC2103,SC2164 # what runs inside runs under set -e
 . "$(dirname "$0")/../lib.sh"
 
 TOOL_S=300		# a slow machine's compiler
