@@ -158,6 +158,7 @@ static const struct {
 	T(secret), T(home), T(home_is), T(coven_home), T(socket), T(beside),
 	T(inside), T(fifo), T(link), T(abstract), T(port), T(victim), T(shm),
 	T(queue), T(word), T(semaphore), T(mqueue), T(shmfile), T(first),
+	T(linger),
 #undef T
 	{ "mark", offsetof(struct targets, mark) },
 	{ "mark2", offsetof(struct targets, mark) + sizeof(const char *) },
@@ -293,6 +294,7 @@ main(int argc, char **argv)
 {
 	struct targets t = { 0 };
 	enum verb verb;
+	long linger;
 	size_t n = 0;
 
 	if (argc == 3 && strcmp(argv[1], "stay") == 0)
@@ -309,6 +311,9 @@ main(int argc, char **argv)
 		for (size_t k = 0; k < families[i]->n; k++)
 			n += take_door(families[i], &families[i]->doors[k],
 			    verb, &t);
+	/* Long enough for who looks at the session from outside. */
+	if (target_number(t.linger, &linger))
+		(void)poll(NULL, 0, (int)linger);
 	/* Only this line says that every door was tried. */
 	printf("end\t%zu\n", n);
 	return 0;

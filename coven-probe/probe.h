@@ -40,6 +40,7 @@ struct targets {
 	const char	*mqueue;	/* a POSIX queue, with its slash */
 	const char	*shmfile;	/* in /dev/shm */
 	const char	*first;		/* outside: stands in for PID 1 */
+	const char	*linger;	/* milliseconds, before the end */
 	bool		 outside;	/* this is the control */
 };
 

@@ -19,6 +19,7 @@
 
 #define PROBE		"libexec/coven/coven-probe"
 #define BWRAP		"/usr/bin/bwrap"
+#define LINGER		"linger=500"	/* output takes its time */
 #define SAID_MAX	((size_t)1 << 20)
 #define VARIABLE	"COVEN_SELFTEST_WORD"
 
@@ -209,6 +210,7 @@ try_inside(struct selftest *s, struct world *w)
 
 	selftest_session(s, w, &a);
 	probe_args(w, "doors", &a);
+	selftest_arg(&a, LINGER);
 	/* While it runs, there is a runner and an init to look at. */
 	status = selftest_run(&a, w, &b, selftest_roles, s);
 	take_output(s, INSIDE, &b);
