@@ -11,7 +11,8 @@ libinit_a_SOURCES = \
 	coven-runner/init_mount.c \
 	coven-runner/init_path.c \
 	coven-runner/init_plan.c \
-	coven-runner/init_root.c
+	coven-runner/init_root.c \
+	coven-runner/init_watch.c coven-runner/init_watch.h
 
 pkglibexec_PROGRAMS += coven-runner/coven-init
 coven_runner_coven_init_SOURCES = coven-runner/init_main.c
