@@ -371,7 +371,8 @@ on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
 	(void)fd;
 	if (in->payload <= 0)
 		_exit(0);
-	init_kill_all();			/* its end is reported as any other */
+	/* Its end is reported as any other. */
+	init_kill_all();
 	return 0;
 }
 

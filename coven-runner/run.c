@@ -156,7 +156,8 @@ input_end(struct run *r)
 static bool
 failed(const struct run *r)
 {
-	return !r->has_exit || r->limit != 0 || r->exit.exit_code != 0 || r->exit.signo != 0 ||
+	return !r->has_exit || r->limit != BOUND_NONE ||
+	    r->exit.exit_code != 0 || r->exit.signo != 0 ||
 	    (r->agent && !input_first_done(&r->input));
 }
 

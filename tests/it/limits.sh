@@ -5,7 +5,8 @@
 . "$(dirname "$0")/../lib.sh"
 world "${LIMITS_MODE:-user}"
 
-owner_file "$COVEN_HOME.toml" "$(printf '%s\n' '[limits]' 'memory_mib = 192' \
+owner_file "$COVEN_HOME.toml" "$(printf '%s\n' '[limits]' \
+    'memory_mib = 192' \
     'processes = 64' 'open_files = 128' 'file_mib = 8' 'output_mib = 2' \
     'cpu_s = 1' '[sandbox]' 'tmp_mib = 64' '[harness.other.limits]' \
     'memory_mib = 1')"
