@@ -121,6 +121,8 @@ defaults_are_in_range(void **state)
 		    .number = k[i].def, .text = k[i].sdef };
 
 		assert_true(strlen(k[i].key) <= CONF_KEY_MAX);
+		if (k[i].part)
+			continue;	/* it has none: everybody's holds */
 		if (k[i].type != CONF_TYPE_LIST)
 			assert_int_equal(conf_check(&r, why), 0);
 		else
