@@ -35,6 +35,7 @@ struct session {
 	struct harness_entry	*harness;
 	struct pair		*pair;
 	bool			 spare;		/* the pair was made ahead */
+	bool			 range;		/* its payload's id is of one */
 	bool			 killing;
 	struct bounds		 bounds;	/* what holds for it */
 	int			 memory_set;	/* by the configuration */
