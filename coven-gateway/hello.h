@@ -19,7 +19,7 @@ struct hello {
 	uint8_t		 head[5];	/* of the next one */
 	size_t		 nhead;
 	/* once it is whole: */
-	char		 name[NET_HOST_MAX + 1];	/* lower case; "": none */
+	char		 name[NET_HOST_MAX + 1];	/* "": none */
 	bool		 hidden;	/* an encrypted one is there too */
 };
 
