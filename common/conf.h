@@ -38,6 +38,7 @@ enum conf_entry {
 	ENTRY_DENY,
 	ENTRY_ADDRESS,
 	ENTRY_ECH,
+	ENTRY_PROTECT,	/* a row of protect.def, after "PROJECT:" or alone */
 };
 
 enum conf_id {

@@ -28,6 +28,7 @@ libcommon_a_SOURCES = \
 	common/net_policy.c common/net_policy.h \
 	common/net_rule.c common/net_rule.h \
 	common/plain.c common/plain.h \
+	common/protect.c common/protect.def common/protect.h \
 	common/scope.c common/scope.h \
 	common/sign.c common/sign.h \
 	common/shelf.c common/shelf.h \
