@@ -1,8 +1,11 @@
 dist_man_MANS += \
 	doc/coven-apid.8 \
+	doc/coven-archiver.8 \
 	doc/coven-confread.8 \
+	doc/coven-extractor.8 \
 	doc/coven-init.8 \
 	doc/coven-monitor.8 \
+	doc/coven-remover.8 \
 	doc/coven-runner.8 \
 	doc/coven-stored.8 \
 	doc/coven.toml.5 \
