@@ -6,6 +6,7 @@
 
 #include "common/conf.h"
 #include "common/mem.h"
+#include "common/protect.h"
 
 #define CONF_U32(f, k, d, lo, hi, w) \
 	{ .key = k, .type = CONF_TYPE_U32, .def = d, .min = lo, .max = hi, \
@@ -245,6 +246,15 @@ has_control(const char *s)
 	return false;
 }
 
+static bool
+is_protect(const char *s)
+{
+	const char *colon = strrchr(s, ':');
+
+	return protect_is_row(colon != NULL ? colon + 1 : s) &&
+	    (colon == NULL || is_path(s));
+}
+
 static const char *
 entry_fault(enum conf_entry e, const char *s)
 {
@@ -258,6 +268,9 @@ entry_fault(enum conf_entry e, const char *s)
 	case ENTRY_NAME:
 		return is_name(s, strlen(s)) ? NULL : "must be a name of "
 		    "letters, digits, '.', '_' and '-'";
+	case ENTRY_PROTECT:
+		return is_protect(s) ? NULL : "must be a protected path, as "
+		    "coven.toml(5) lists them, or PROJECT:PATH";
 	case ENTRY_NONE:
 		break;
 	}

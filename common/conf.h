@@ -33,6 +33,7 @@ enum conf_entry {
 	ENTRY_PATH,	/* absolute, no "." or ".." component */
 	ENTRY_ENV,	/* a variable's name */
 	ENTRY_NAME,	/* letters, digits, '.', '_', '-' */
+	ENTRY_PROTECT,	/* a row of protect.def, after "PROJECT:" or alone */
 };
 
 enum conf_id {

@@ -24,6 +24,7 @@ libcommon_a_SOURCES = \
 	common/memfd.c common/memfd.h \
 	common/msg.c common/msg.h common/msg.def \
 	common/plain.c common/plain.h \
+	common/protect.c common/protect.def common/protect.h \
 	common/scope.c common/scope.h \
 	common/sign.c common/sign.h \
 	common/shelf.c common/shelf.h \

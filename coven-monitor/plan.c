@@ -104,6 +104,27 @@ plan_harness(struct session *s)
 	return r;
 }
 
+/* Protected paths that the policy opens in this project: "a\0b\0". */
+static void
+plan_open(const struct session *s, struct buf *b)
+{
+	const struct conf_list *l = &s->monitor->conf.protect_allow;
+	size_t n = strlen(s->root.path), i;
+
+	for (i = 0; i < l->n; i++) {
+		const char *row = l->v[i];
+
+		if (row[0] == '/') {
+			if (strncmp(row, s->root.path, n) != 0 ||
+			    row[n] != ':')
+				continue;
+			row += n + 1;
+		}
+		(void)buf_adds(b, row);
+		(void)buf_add(b, "", 1);
+	}
+}
+
 /*
  * The project's root: its descriptor, which the init makes its working
  * folder and clones (a folder's descriptor cannot be mounted across mount
@@ -116,8 +137,11 @@ plan_project(struct session *s)
 	    .cwd = s->root.cwd, .cwd_dev = s->root.cwd_dev,
 	    .cwd_ino = s->root.cwd_ino };
 	struct chan *init = &s->pair->init.control;
+	autobuf struct buf open = { 0 };
 	autoclose int mnt = -1;
 
+	plan_open(s, &open);
+	root.open = (struct msg_bin){ buf_head(&open), buf_left(&open) };
 	if (s->pair->slot < 0)
 		return chan_send(init, MSG_INIT_ROOT, &root, s->root.fd);
 	mnt = pair_idmap(s->pair, s->root.fd);

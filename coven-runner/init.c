@@ -44,6 +44,7 @@ static const struct {
 	{ "enter", init_enter, LAUNCH },
 	{ "mounts", init_mounts, TREE | LAUNCH },
 	{ "mask", init_mask, TREE | LAUNCH },
+	{ "protect", init_protect, LAUNCH },
 	{ "keep", init_keep, TREE },
 	{ "loopback", init_loopback, SELF },
 	{ "compile", init_compile, SELF },
@@ -226,6 +227,7 @@ on_root(struct chan *c, const union msg_any *msg, int *fd)
 	in->cwd = mem_strdup(relative(root->cwd, root->path));
 	in->cwd_dev = root->cwd_dev;
 	in->cwd_ino = root->cwd_ino;
+	(void)buf_add(&in->open, root->open.p, root->open.len);
 	in->have_project = true;
 	return 0;
 }

@@ -20,6 +20,7 @@
 #define INIT_MASKED_MAX	1024		/* sockets and FIFOs masked */
 #define INIT_WALK_MAX	1000000		/* entries looked at for them */
 #define INIT_DEPTH_MAX	512		/* folders deep */
+#define INIT_PROTECT_MAX 4096		/* protected paths found */
 #define INIT_LIST_MAX	262144		/* strings in argv or envp */
 
 struct init_ids {
@@ -66,6 +67,9 @@ struct init {
 	dev_t			 own[INIT_TMPFS_MAX];
 	size_t			 nown, nstored;
 	size_t			 nmasked, nwalked;
+	struct buf		 open;		/* rows that a policy opens */
+	struct buf		 found;		/* paths: "a\0b/c\0" */
+	size_t			 nfound;
 
 	/* the payload */
 	bool			 built;		/* all around it */
@@ -156,6 +160,10 @@ int	init_cover(struct init *, int dir, const char *name, bool folder);
 /* --- init_mask.c --- */
 
 int	init_mask(struct init *);	/* of the rows since the last time */
+
+/* --- init_protect.c --- */
+
+int	init_protect(struct init *);	/* what the walk has found */
 
 /* --- init_exec.c --- */
 

@@ -11,6 +11,7 @@ libinit_a_SOURCES = \
 	coven-runner/init_mount.c \
 	coven-runner/init_path.c \
 	coven-runner/init_plan.c \
+	coven-runner/init_protect.c coven-runner/protect.h \
 	coven-runner/init_root.c
 
 pkglibexec_PROGRAMS += coven-runner/coven-init

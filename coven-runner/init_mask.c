@@ -22,18 +22,21 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "coven-runner/init.h"
+#include "coven-runner/protect.h"
 
 /* A folder being walked: its name, and names in it still to be dealt with. */
 struct level {
 	int		 fd;
 	char		 name[NAME_MAX + 1];
 	bool		 pinned;
+	unsigned	 saw;		/* enum protect_saw */
 	struct buf	 folders, sockets;
 };
 
 struct walk {
 	struct init	*in;
 	bool		 ours;		/* nobody's but earlier payloads' */
+	bool		 project;	/* what is protected is looked for */
 	const char	*target;
 	struct level	*levels;
 	size_t		 depth;
@@ -138,6 +141,8 @@ look(struct walk *w, struct level *l, const char *name, unsigned char type)
 		return 0;
 	if (++w->in->nwalked > INIT_WALK_MAX)
 		return too_much(w, "entries to look at", INIT_WALK_MAX);
+	if (w->project)
+		l->saw |= protect_saw(name);
 	if (type == DT_UNKNOWN)
 		type = type_of(l->fd, name);
 	if (((type == DT_SOCK || type == DT_FIFO) &&
@@ -211,6 +216,27 @@ unreadable(struct walk *w, int dir, const char *name)
 	    name, true);
 }
 
+/* The folder's own path in the project, "" or with a '/' at its end. */
+static int
+find_protected(struct walk *w, struct level *l)
+{
+	autobuf struct buf path = { 0 };
+	size_t i;
+
+	if (!w->project)
+		return 0;
+	if (w->depth == 1)
+		l->saw |= SAW_ROOT;
+	else if (strcmp(l->name, ".git") == 0)
+		l->saw |= SAW_GIT_NAME;
+	if (!protect_wanted(l->saw))
+		return 0;
+	for (i = 1; i < w->depth; i++)
+		(void)buf_addf(&path, "%s/", w->levels[i].name);
+	return protect_find(w->in, l->fd, buf_left(&path) != 0 ?
+	    buf_head(&path) : "", l->saw);
+}
+
 static int
 enter(struct walk *w, int dir, const char *name)
 {
@@ -238,6 +264,8 @@ enter(struct walk *w, int dir, const char *name)
 	buf_init(&l->folders, NAMES_MAX);
 	buf_init(&l->sockets, NAMES_MAX);
 	r = list(w, l);
+	if (r == 0)
+		r = find_protected(w, l);
 	return r < 0 ? r : cover_listed(w, l);
 }
 
@@ -257,7 +285,8 @@ walk(struct init *in, const struct init_mount *m)
 	autofree struct level *levels = mem_zalloc(INIT_DEPTH_MAX,
 	    sizeof(*levels));
 	struct walk w = { .in = in, .ours = m->flags & MOUNT_F_OURS,
-	    .target = m->target, .levels = levels };
+	    .project = m == &in->project, .target = m->target,
+	    .levels = levels };
 	int r;
 
 	r = enter(&w, m->fd, ".");

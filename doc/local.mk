@@ -26,4 +26,5 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0009-an-earlier-daemons-record.md \
 	doc/adr/0010-audit-chain.md \
 	doc/adr/0011-tokens-and-pairing.md \
+	doc/adr/0016-protected-paths.md \
 	packaging/systemd/coven.service packaging/systemd/coven@.service

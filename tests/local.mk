@@ -124,6 +124,7 @@ it_tests = \
 	tests/it/openapi_replies.sh \
 	tests/it/notify.sh \
 	tests/it/panic.sh \
+	tests/it/protected_paths.sh \
 	tests/it/records.sh \
 	tests/it/recovery.sh \
 	tests/it/roles_confined.sh \
