@@ -12,12 +12,12 @@
 struct pack_result {
 	enum work_code	code;
 	uint64_t	entries, bytes, packed;
-	uint64_t	special;	/* left out: devices, FIFOs, sockets */
-	uint64_t	unreadable;	/* left out: its owner may not read it */
-	uint64_t	changed;	/* while it was read: as it was found */
-	uint64_t	mounts;		/* left out: not of this file system */
-	uint64_t	deep;		/* left out: too deep, too long a name */
-	uint64_t	large;		/* left out: did not fit in the bytes */
+	uint64_t	special;	/* not in: devices, FIFOs, sockets */
+	uint64_t	unreadable;	/* not in: its owner may not read */
+	uint64_t	changed;	/* while it was read */
+	uint64_t	mounts;		/* not in: another file system's */
+	uint64_t	deep;		/* not in: too deep, too long */
+	uint64_t	large;		/* not in: more than the bytes */
 	int		error;
 	char		name[WORKER_NAME_MAX];	/* the first left out */
 };

@@ -20,7 +20,7 @@
 struct remove_result {
 	enum work_code	code;
 	uint64_t	removed;
-	uint64_t	left;		/* that could not be removed, at least */
+	uint64_t	left;		/* could not be removed */
 	uint64_t	mounts;		/* of those, mount points */
 	uint64_t	flagged;	/* immutable or append-only */
 	int		error;		/* of the first of them */
