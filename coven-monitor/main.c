@@ -93,11 +93,11 @@ monitor_role_args(struct monitor *m, enum role role, const char **arg)
 static void
 probe(struct monitor *m)
 {
-	uid_t uid = uids_role(&m->uids, ROLE_STORED);
+	struct uids_role id = uids_role(&m->uids, ROLE_STORED);
 	int r;
 
 	if (m->owner.root)
-		owner_become(&m->owner, uid, (gid_t)uid);
+		owner_become(&m->owner, id.uid, id.gid);
 	/* A change of ids makes a process undumpable; an exec undoes that. */
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	r = profile_probe_userns();

@@ -17,8 +17,23 @@
 #define NAMESPACES	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWIPC | \
 			CLONE_NEWUTS | CLONE_NEWCGROUP)
 
+/* As the owner, but not as root; nor the id that means "not mapped". */
+static uint32_t
+inside(const struct pair *p, uint32_t id)
+{
+	return (id == 0 && p->slot >= 0) || id == 65534 ? 1000 : id;
+}
+
+const char *
+pair_user(const struct pair *p)
+{
+	const struct owner *o = &p->monitor->owner;
+
+	return o->uid == 0 ? "coven" : o->name;
+}
+
 int
-pair_new(struct monitor *m, bool network, struct pair **out)
+pair_new(struct monitor *m, bool network, bool range, struct pair **out)
 {
 	struct pair *p = mem_zalloc(1, sizeof(*p));
 	int r;
@@ -28,15 +43,14 @@ pair_new(struct monitor *m, bool network, struct pair **out)
 	p->slot = p->idmap = -1;
 	p->init.pidfd.fd = p->runner.pidfd.fd = -1;
 	p->init.pair = p->runner.pair = p;
-	r = uids_take(&m->uids, &m->owner, &p->uid, &p->slot);
+	r = uids_take(&m->uids, &m->owner, range, &p->uid, &p->slot);
 	if (r < 0) {
 		free(p);
 		return r;
 	}
 	p->gid = p->slot >= 0 ? p->uid : m->owner.gid;
-	/* Never the overflow ids inside: those mean "not mapped". */
-	p->uid_in = p->slot >= 0 || p->uid == 65534 ? 1000 : p->uid;
-	p->gid_in = p->slot >= 0 || p->gid == 65534 ? 1000 : p->gid;
+	p->uid_in = inside(p, m->owner.uid);
+	p->gid_in = inside(p, m->owner.gid);
 	*out = p;
 	return 0;
 }

@@ -34,8 +34,14 @@ struct pair {
 	struct timer		 deadline;	/* of a spare that is made */
 };
 
-/* An identity for two processes to come.  0, or -EUSERS when none is left. */
-int	 pair_new(struct monitor *, bool network, struct pair **out);
+/*
+ * An identity for two processes to come, of the range where range says so.
+ * 0, or -EUSERS when none is left.
+ */
+int	 pair_new(struct monitor *, bool network, bool range,
+	    struct pair **out);
+/* The name by which the payload knows itself. */
+const char *pair_user(const struct pair *);
 /*
  * Start both; title is ROLE_SPARE or a session's id.  0, or -errno with
  * *step naming what failed; what was started is killed by pair_end.

@@ -120,8 +120,7 @@ env_path(struct buf *env, const struct session *s)
 static void
 build_env(struct buf *env, const struct session *s)
 {
-	const char *name = s->pair->slot >= 0 ? "coven" :
-	    s->monitor->owner.name;
+	const char *name = pair_user(s->pair);
 
 	env_asked(env, s);
 	env_path(env, s);

@@ -127,7 +127,7 @@ plan_made(struct pair *p)
 {
 	const struct owner *o = &p->monitor->owner;
 	const struct conf *c = &p->monitor->conf;
-	const char *name = p->slot >= 0 ? "coven" : o->name;
+	const char *name = pair_user(p);
 	autobuf struct buf pw = { 0 }, gr = { 0 }, git = { 0 }, hosts = { 0 };
 	int r;
 

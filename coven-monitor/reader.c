@@ -190,11 +190,10 @@ on_late(struct timer *t)
 int
 reader_start(struct reader *r, struct monitor *m)
 {
-	struct child_start st = { .extra = -1,
-	    .uid = uids_role(&m->uids, ROLE_CONFREAD) };
+	struct uids_role id = uids_role(&m->uids, ROLE_CONFREAD);
+	struct child_start st = { .extra = -1, .uid = id.uid, .gid = id.gid };
 	int e;
 
-	st.gid = (gid_t)st.uid;
 	r->errors = 0;
 	r->first[0] = '\0';
 	r->done = r->late = false;

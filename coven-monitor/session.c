@@ -139,7 +139,7 @@ find_program(struct session *s, char *why, size_t len)
 static int
 find_pair(struct session *s)
 {
-	int r = pair_new(s->monitor, s->harness->network, &s->pair);
+	int r = pair_new(s->monitor, s->harness->network, s->range, &s->pair);
 
 	if (r == 0)
 		s->pair->session = s;
@@ -179,6 +179,8 @@ judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
 	owner_leave(&m->owner);
 	if (code != RUN_OK)
 		return code;
+	s->range = uids_can_range(&m->uids, &m->owner, s->root.fd) &&
+	    uids_can_range(&m->uids, &m->owner, m->home.fd);
 	if (find_pair(s) < 0) {
 		(void)snprintf(why, len, "no payload id is free");
 		return RUN_LIMIT;
@@ -225,9 +227,14 @@ session_drop(struct session *s)
 void
 session_ahead(struct session *s)
 {
-	struct pair *p = spare_take(s->monitor, s->harness->network);
+	struct monitor *m = s->monitor;
 	const char *step;
+	struct pair *p;
 
+	/* A spare has an id of the range wherever there can be one. */
+	if (m->uids.system && !s->range)
+		return;
+	p = spare_take(m, s->harness->network);
 	if (p == NULL)
 		return;
 	pair_end(s->pair);

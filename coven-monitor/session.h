@@ -34,6 +34,7 @@ struct session {
 	struct harness_entry	*harness;
 	struct pair		*pair;
 	bool			 spare;		/* the pair was made ahead */
+	bool			 range;		/* its payload's id is of one */
 	bool			 killing;
 	struct timer		 kill;		/* TERM becomes KILL */
 	struct usage		 usage;		/* as it was read at: */

@@ -98,7 +98,7 @@ make(struct monitor *m, bool network)
 	/* Taken before anything is built: what changes since is noticed. */
 	r = plan_host_view(m, view);
 	if (r == 0)
-		r = pair_new(m, network, &p);
+		r = pair_new(m, network, m->uids.system, &p);
 	if (r < 0 || p == NULL) {
 		refill_later(m);
 		return;

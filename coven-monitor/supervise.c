@@ -113,13 +113,12 @@ static void
 start_stored(struct timer *t)
 {
 	struct monitor *m = t->ctx;
-	struct child_start st = { .extra = -1,
-	    .uid = uids_role(&m->uids, ROLE_STORED) };
+	struct uids_role id = uids_role(&m->uids, ROLE_STORED);
+	struct child_start st = { .extra = -1, .uid = id.uid, .gid = id.gid };
 	autoclose int folder = -1;
 	int r;
 
 	notify_status("starts coven-stored");
-	st.gid = (gid_t)st.uid;
 	folder = storefd_open(m, &st.uid, &st.gid);
 	if (folder == STOREFD_REFUSED) {
 		supervise_refuse(m, "the store's folder is refused");
@@ -272,13 +271,12 @@ static void
 start_apid(struct timer *t)
 {
 	struct monitor *m = t->ctx;
-	struct child_start st = { .extra = -1,
-	    .uid = uids_role(&m->uids, ROLE_APID) };
+	struct uids_role id = uids_role(&m->uids, ROLE_APID);
+	struct child_start st = { .extra = -1, .uid = id.uid, .gid = id.gid };
 	int r;
 
 	t->ctx = m;
 	notify_status("starts coven-apid");
-	st.gid = (gid_t)st.uid;
 	r = child_spawn(&m->apid, m, ROLE_APID, &apid_ops, &st);
 	if (r < 0) {
 		log_error("start apid: %s", strerror(-r));

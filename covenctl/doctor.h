@@ -78,5 +78,7 @@ void	check_landlock(struct doctor *);
 void	check_seccomp(struct doctor *);
 void	check_cgroup(struct doctor *);
 void	check_idmap(struct doctor *);
+void	check_users(struct doctor *);
+void	check_apparmor(struct doctor *);
 
 #endif

@@ -13,7 +13,8 @@ libcovenctl_a_SOURCES = \
 	covenctl/complete.c covenctl/help.c covenctl/record.c \
 	covenctl/doctor.c covenctl/doctor.h \
 	covenctl/doctor_contract.c \
-	covenctl/doctor_home.c covenctl/doctor_kernel.c \
+	covenctl/doctor_home.c covenctl/doctor_host.c \
+	covenctl/doctor_kernel.c \
 	covenctl/feed.c covenctl/feed.h \
 	covenctl/home.c covenctl/home.h \
 	covenctl/human.c covenctl/human.h covenctl/live.c \

@@ -2,14 +2,15 @@
 #
 # A script begins with
 #	. "$(dirname "$0")/../lib.sh"
-#	world user		# or root, or system: see below
+#	world user		# or root, system, package: see below
 # and ends with tap_done.  It drives the staged suite in $SUITE, which
 # tests/it/run copies to where no payload can write, and prints TAP.
 #
-# Three owners, named modes:
+# Three owners and a fourth way, named modes:
 #	user	an ordinary user starts everything; root is nowhere
 #	root	root is the owner
 #	system	a root monitor serves an ordinary owner (--owner UID)
+#	package	the same where the package's users exist
 #
 # Nothing here sleeps for luck: wait_for looks again until a deadline.
 # shellcheck shell=bash
@@ -194,8 +195,9 @@ world_owner() {
 	root)
 		[ "$me" -eq 0 ] || skip_all "needs root"
 		;;
-	system)
+	system | package)
 		[ "$me" -eq 0 ] || skip_all "needs root"
+		[ "$MODE" = system ] || package_users
 		OWNER=$TEST_UID
 		OWNER_PRIV=(setpriv --reuid "$OWNER" --regid "$OWNER"
 		    --clear-groups)
@@ -208,10 +210,38 @@ world_owner() {
 	esac
 }
 
+# package_users [BUT]: the accounts of sysusers.d and the owner's, without
+# BUT, for this test's mount namespace alone.
+package_users() {
+	local file name id=70001
+
+	for file in passwd group; do
+		! mountpoint -q "/etc/$file" || umount "/etc/$file"
+		sed '/^coven-/d' "/etc/$file" >"$W/$file"
+		chmod 644 "$W/$file"
+	done
+	echo "owner:x:$TEST_UID:$TEST_UID::$OWNER_HOME:/bin/sh" >>"$W/passwd"
+	awk '$1 == "u" { print $2 }' \
+	    "${BASH_SOURCE[0]%/*}/../packaging/sysusers.d/coven.conf" |
+	    while read -r name; do
+		[ "$name" = "${1-}" ] && continue
+		echo "$name:x:$id:$id::/:/usr/sbin/nologin" >>"$W/passwd"
+		echo "$name:x:$id:" >>"$W/group"
+		id=$((id + 1))
+	done
+	for file in passwd group; do
+		mount --bind "$W/$file" "/etc/$file" ||
+		    skip_all "accounts cannot be made for a test"
+	done
+}
+
 world_end() {
 	trap - EXIT
 	[ -z "${MONITOR_PID-}" ] || monitor_kill
 	[ -n "${W-}" ] || return 0
+	if [ "${MODE-}" = package ]; then
+		umount /etc/passwd /etc/group
+	fi
 	[ -n "${KEEP_WORLD-}" ] && note "kept $W" && return
 	rm -rf "$W" "$W.before"
 }

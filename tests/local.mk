@@ -122,6 +122,7 @@ it_tests = \
 	tests/it/import.sh \
 	tests/it/kill_tree.sh \
 	tests/it/openapi_replies.sh \
+	tests/it/mode_system.sh \
 	tests/it/notify.sh \
 	tests/it/panic.sh \
 	tests/it/protected_paths.sh \
@@ -129,6 +130,7 @@ it_tests = \
 	tests/it/recovery.sh \
 	tests/it/roles_confined.sh \
 	tests/it/sandbox_ordinary_owner.sh \
+	tests/it/sandbox_package.sh \
 	tests/it/sandbox_root_monitor.sh \
 	tests/it/sandbox_root_owner.sh \
 	tests/it/sandbox_without_landlock.sh \
