@@ -16,6 +16,7 @@
 #include "coven-monitor/plan.h"
 #include "coven-monitor/session.h"
 #include "coven-monitor/spare.h"
+#include "coven-monitor/work.h"
 
 /* from -> mask of the states that may follow */
 static const unsigned edges[SESSION_STATES] = {
@@ -70,6 +71,10 @@ session_free(struct session *s)
 	root_close(&s->root);
 	mem_close(&s->spec);
 	buf_fini(&s->spec_bytes);
+	/* Where nothing was written there is nothing to bring over. */
+	if (s->work != NULL)
+		(void)work_drop_empty(&m->home, &m->owner, s->id);
+	free(s->work);
 	free(s);
 	supervise_check_stop(m);
 }
@@ -106,7 +111,7 @@ read_spec(struct session *s, int fd, struct msg_bin want, char *why,
 		goto bad;
 	s->run = msg.run_spec;
 	if (s->run.transport > TRANSPORT_STREAM || s->run.rows > 4096 ||
-	    s->run.cols > 4096)
+	    s->run.cols > 4096 || s->run.isolated > 1)
 		goto bad;
 	s->harness = harness_table_find(&s->monitor->harnesses,
 	    s->run.harness);

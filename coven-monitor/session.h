@@ -28,6 +28,7 @@ struct session {
 	char			 id[UUID_LEN];
 	enum session_state	 state;
 	struct root		 root;
+	char			*work;		/* its folder, or NULL */
 	int			 spec;		/* memfd */
 	struct buf		 spec_bytes;
 	struct msg_run_spec	 run;		/* points into spec_bytes */

@@ -211,10 +211,11 @@ on_root(struct chan *c, const union msg_any *msg, int *fd)
 	const struct msg_init_root *root = &msg->init_root;
 	struct init *in = c->ctx;
 
-	if (root->path[0] != '/' || root->mount > 1)
-		return chan_blame(c, "INIT_ROOT %s, %u", root->path,
-		    root->mount);
+	if (root->path[0] != '/' || root->mount > 1 || root->isolated > 1)
+		return chan_blame(c, "INIT_ROOT %s, %u, %u", root->path,
+		    root->mount, root->isolated);
 	in->detached = root->mount == 1;
+	in->isolated = root->isolated == 1;
 	/* Before the mount namespace is made: it carries this folder over. */
 	if (!in->detached && fchdir(*fd) == -1) {
 		in->step = "project";

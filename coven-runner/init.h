@@ -46,7 +46,7 @@ struct init {
 
 	/* the plan, gathered until INIT_GO */
 	size_t			 nplaced;	/* rows that are dealt with */
-	bool			 have_project, detached;
+	bool			 have_project, detached, isolated;
 	struct init_mount	 project;
 	char			*cwd;		/* relative to the project */
 	uint64_t		 cwd_dev, cwd_ino;
@@ -132,6 +132,14 @@ int	init_mounts(struct init *);
 int	init_pivot(struct init *);
 int	init_seal(struct init *);
 int	init_cwd(struct init *);
+
+/* What a path beneath leads to: O_PATH, no link followed out of it. */
+int	init_open_beneath(int dir, const char *path);
+
+/* --- init_overlay.c --- */
+
+/* The project becomes the lower layer of an overlay, below this one. */
+int	init_overlay(struct init *, struct init_mount *upper);
 
 /* --- init_dev.c: /dev, /proc and the rest that every sandbox has --- */
 

@@ -9,6 +9,7 @@ libinit_a_SOURCES = \
 	coven-runner/init_id.c \
 	coven-runner/init_mask.c \
 	coven-runner/init_mount.c \
+	coven-runner/init_overlay.c \
 	coven-runner/init_path.c \
 	coven-runner/init_plan.c \
 	coven-runner/init_protect.c coven-runner/protect.h \

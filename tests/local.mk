@@ -120,6 +120,7 @@ it_tests = \
 	tests/it/harness_state.sh \
 	tests/it/home_refusals.sh \
 	tests/it/import.sh \
+	tests/it/isolated.sh \
 	tests/it/kill_tree.sh \
 	tests/it/openapi_replies.sh \
 	tests/it/mode_system.sh \
