@@ -13,18 +13,18 @@
 #define LOOK_EVERY	64	/* entries between two looks at the clock */
 
 const char *
-work_name(uint32_t code)
+worker_outcome(uint32_t code)
 {
-	static const char *const names[WORK__COUNT] = {
-		[WORK_DONE] = "done",
-		[WORK_LEFT] = "left out",
-		[WORK_LIMIT] = "limit",
-		[WORK_LATE] = "time",
-		[WORK_REFUSED] = "refused",
-		[WORK_FAILED] = "failed",
+	static const char *const names[WORKER__COUNT] = {
+		[WORKER_DONE] = "done",
+		[WORKER_LEFT] = "left out",
+		[WORKER_LIMIT] = "limit",
+		[WORKER_LATE] = "time",
+		[WORKER_REFUSED] = "refused",
+		[WORKER_FAILED] = "failed",
 	};
 
-	return code < WORK__COUNT ? names[code] : "?";
+	return code < WORKER__COUNT ? names[code] : "?";
 }
 
 int

@@ -11,20 +11,20 @@
 #include <stdint.h>
 
 /* How a job ended, in REMOVED, PACKED and UNPACKED. */
-enum work_code {
-	WORK_DONE,		/* all of it */
-	WORK_LEFT,		/* done, but for what the counters say */
-	WORK_LIMIT,		/* a bound of size or count ended it early */
-	WORK_LATE,		/* its time was up */
-	WORK_REFUSED,		/* unpack: the archive holds what it must not */
-	WORK_FAILED,		/* an error, which is told */
-	WORK__COUNT
+enum worker_code {
+	WORKER_DONE,		/* all of it */
+	WORKER_LEFT,		/* done, but for what the counters say */
+	WORKER_LIMIT,		/* a bound of size or count ended it early */
+	WORKER_LATE,		/* its time was up */
+	WORKER_REFUSED,		/* unpack: the archive holds what it must not */
+	WORKER_FAILED,		/* an error, which is told */
+	WORKER__COUNT
 };
 
 #define WORKER_NAME_MAX	256	/* of a name as it is told */
 
 /* "done", "left out", ...; "?" for a number that is none. */
-const char	*work_name(uint32_t code);
+const char	*worker_outcome(uint32_t code);
 
 /*
  * Open one name, or a path of names, beneath dir: no link, no mount, nothing

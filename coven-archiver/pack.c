@@ -56,14 +56,14 @@ left_out(struct packing *p, uint64_t *counter)
 static void
 fails(struct packing *p, int r)
 {
-	p->result->code = r == -EFBIG ? WORK_LIMIT : WORK_FAILED;
+	p->result->code = r == -EFBIG ? WORKER_LIMIT : WORKER_FAILED;
 	p->result->error = -r;
 }
 
 static bool
 has_ended(const struct packing *p)
 {
-	return p->result->code != WORK_DONE;
+	return p->result->code != WORKER_DONE;
 }
 
 /* One more of them; false when there are too many. */
@@ -71,7 +71,7 @@ static bool
 count_entry(struct packing *p)
 {
 	if (p->result->entries == p->bounds->max_entries) {
-		p->result->code = WORK_LIMIT;
+		p->result->code = WORKER_LIMIT;
 		return false;
 	}
 	p->result->entries++;
@@ -325,7 +325,7 @@ walk(struct packing *p, int folder)
 	push(p, &fd, 0);
 	while (p->depth > 0 && !has_ended(p)) {
 		if (worker_late(&p->clock)) {
-			p->result->code = WORK_LATE;
+			p->result->code = WORKER_LATE;
 			break;
 		}
 		step(p);
@@ -359,7 +359,7 @@ pack_tree(int folder, int out, const struct msg_pack *bounds,
 	struct packing *p = mem_zalloc(1, sizeof(*p));
 	int r;
 
-	*result = (struct pack_result){ .code = WORK_DONE };
+	*result = (struct pack_result){ .code = WORKER_DONE };
 	p->bounds = bounds;
 	p->result = result;
 	worker_clock_start(&p->clock, bounds->ms);
@@ -372,10 +372,10 @@ pack_tree(int folder, int out, const struct msg_pack *bounds,
 		r = -errno;
 	/* An archive whose end did not fit is none. */
 	if (r < 0) {
-		result->code = WORK_FAILED;
+		result->code = WORKER_FAILED;
 		result->error = -r;
-	} else if (result->code == WORK_DONE && !is_whole(result)) {
-		result->code = WORK_LEFT;
+	} else if (result->code == WORKER_DONE && !is_whole(result)) {
+		result->code = WORKER_LEFT;
 	}
 	free_packing(p);
 }

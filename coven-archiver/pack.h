@@ -10,7 +10,7 @@
 #define PACK_DEPTH	256	/* folders in one another; deeper is left out */
 
 struct pack_result {
-	enum work_code	code;
+	enum worker_code	code;
 	uint64_t	entries, bytes, packed;
 	uint64_t	special;	/* not in: devices, FIFOs, sockets */
 	uint64_t	unreadable;	/* not in: its owner may not read */

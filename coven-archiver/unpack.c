@@ -22,7 +22,7 @@ struct unpacking {
 
 /* What ends it: 0 goes on. */
 static int
-ends(struct unpacking *u, enum work_code code, const char *why, int error)
+ends(struct unpacking *u, enum worker_code code, const char *why, int error)
 {
 	u->result->code = code;
 	u->result->why = why;
@@ -33,7 +33,7 @@ ends(struct unpacking *u, enum work_code code, const char *why, int error)
 static int
 refuse(struct unpacking *u, const char *why)
 {
-	return ends(u, WORK_REFUSED, why, 0);
+	return ends(u, WORKER_REFUSED, why, 0);
 }
 
 /* --- names --- */
@@ -104,7 +104,7 @@ failed(struct unpacking *u, int error)
 	if (error == ELOOP || error == ENOTDIR || error == EXDEV ||
 	    error == ENOENT)
 		return refuse(u, "a name beneath what is no folder of it");
-	return ends(u, WORK_FAILED, "an error", error);
+	return ends(u, WORKER_FAILED, "an error", error);
 }
 
 /* Content is counted where it ends: a hole is content. */
@@ -114,12 +114,12 @@ check_bytes(struct unpacking *u, uint64_t more)
 	uint64_t all = u->result->bytes + more;
 
 	if (more > u->bounds->max_bytes || all > u->bounds->max_bytes)
-		return ends(u, WORK_LIMIT, "more bytes than are allowed", 0);
+		return ends(u, WORKER_LIMIT, "more bytes than are allowed", 0);
 	if (all > UNPACK_FREE &&
 	    all / UNPACK_RATIO > tar_in_packed(u->tar))
-		return ends(u, WORK_LIMIT, "it is a bomb by its ratio", 0);
+		return ends(u, WORKER_LIMIT, "it is a bomb by its ratio", 0);
 	if (worker_late(&u->clock))
-		return ends(u, WORK_LATE, "its time is up", 0);
+		return ends(u, WORKER_LATE, "its time is up", 0);
 	return 0;
 }
 
@@ -268,7 +268,7 @@ one(struct unpacking *u, const struct tar_entry *e)
 	if (why != NULL)
 		return refuse(u, why);
 	if (u->result->entries == u->bounds->max_entries)
-		return ends(u, WORK_LIMIT, "more entries than are allowed",
+		return ends(u, WORKER_LIMIT, "more entries than are allowed",
 		    0);
 	u->result->entries++;
 	if (check_bytes(u, 0) != 0)
@@ -301,7 +301,7 @@ unpack(int archive, int folder, const struct msg_unpack *bounds,
 {
 	autofree struct unpacking *u = mem_zalloc(1, sizeof(*u));
 
-	*result = (struct unpack_result){ .code = WORK_DONE, .why = "" };
+	*result = (struct unpack_result){ .code = WORKER_DONE, .why = "" };
 	u->bounds = bounds;
 	u->result = result;
 	u->folder = folder;
@@ -314,6 +314,6 @@ unpack(int archive, int folder, const struct msg_unpack *bounds,
 	run(u);
 	tar_in_close(u->tar);
 	mem_close(&u->parent);
-	if (result->code == WORK_DONE)
+	if (result->code == WORKER_DONE)
 		result->name[0] = '\0';
 }

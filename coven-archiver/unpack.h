@@ -16,7 +16,7 @@
 #define UNPACK_RATIO	1000		/* of content to archive beyond that */
 
 struct unpack_result {
-	enum work_code	code;
+	enum worker_code	code;
 	uint64_t	entries, bytes;
 	int		error;
 	const char	*why;		/* static */

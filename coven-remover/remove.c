@@ -283,7 +283,7 @@ remove_tree(int top, uint32_t ms, bool own_root, struct remove_result *out)
 	uint64_t before;
 	int r;
 
-	*out = (struct remove_result){ .code = WORK_LEFT };
+	*out = (struct remove_result){ .code = WORKER_LEFT };
 	w->top = top;
 	w->own_root = own_root;
 	w->result = out;
@@ -294,12 +294,12 @@ remove_tree(int top, uint32_t ms, bool own_root, struct remove_result *out)
 	} while (r == 0 && !w->clock.late && w->seen != 0 &&
 	    (out->removed != before || w->hoisted != 0));
 	if (r < 0) {
-		out->code = WORK_FAILED;
+		out->code = WORKER_FAILED;
 		out->error = -r;
 	} else if (w->clock.late) {
-		out->code = WORK_LATE;
+		out->code = WORKER_LATE;
 	} else if (w->seen == 0) {
-		out->code = WORK_DONE;
+		out->code = WORKER_DONE;
 		out->left = 0;
 	} else if (out->left == 0) {
 		out->left = w->seen;

@@ -18,7 +18,7 @@
 #define REMOVE_BUFFER	8192	/* of names, a level */
 
 struct remove_result {
-	enum work_code	code;
+	enum worker_code	code;
 	uint64_t	removed;
 	uint64_t	left;		/* could not be removed */
 	uint64_t	mounts;		/* of those, mount points */

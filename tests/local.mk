@@ -55,7 +55,8 @@ conformance: all tests/it/rawhttp$(EXEEXT) tests/bench/client$(EXEEXT)
 BENCH_STAGE = bench-stage
 .PHONY: bench
 bench: all tests/bench/floor$(EXEEXT) tests/bench/client$(EXEEXT) \
-		tests/bench/fixture$(EXEEXT) tests/it/rawhttp$(EXEEXT)
+		tests/bench/fixture$(EXEEXT) tests/it/rawhttp$(EXEEXT) \
+		tests/it/worker$(EXEEXT)
 	rm -rf $(BENCH_STAGE)
 	$(MAKE) -s install DESTDIR="$$(pwd)/$(BENCH_STAGE)" prefix=/suite \
 	    exec_prefix=/suite >/dev/null

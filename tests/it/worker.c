@@ -37,12 +37,12 @@ do_remove(const char *program, char **argv)
 	if (!w.answered)
 		fatal("%s: no answer: status %#x", program, w.status);
 	printf("code=%s removed=%llu left=%llu mounts=%llu flagged=%llu "
-	    "error=%u name=%s\n", work_name(w.removed.code),
+	    "error=%u name=%s\n", worker_outcome(w.removed.code),
 	    (unsigned long long)w.removed.removed,
 	    (unsigned long long)w.removed.left,
 	    (unsigned long long)w.removed.mounts,
 	    (unsigned long long)w.removed.flagged, w.removed.error, w.name);
-	return w.removed.code != WORK_DONE;
+	return w.removed.code != WORKER_DONE;
 }
 
 static int
@@ -60,7 +60,7 @@ do_pack(const char *program, char **argv)
 		fatal("%s: no answer: status %#x", program, w.status);
 	printf("code=%s entries=%llu bytes=%llu packed=%llu special=%llu "
 	    "unreadable=%llu changed=%llu mounts=%llu deep=%llu large=%llu "
-	    "error=%u name=%s\n", work_name(w.packed.code),
+	    "error=%u name=%s\n", worker_outcome(w.packed.code),
 	    (unsigned long long)w.packed.entries,
 	    (unsigned long long)w.packed.bytes,
 	    (unsigned long long)w.packed.packed,
@@ -70,7 +70,7 @@ do_pack(const char *program, char **argv)
 	    (unsigned long long)w.packed.mounts,
 	    (unsigned long long)w.packed.deep,
 	    (unsigned long long)w.packed.large, w.packed.error, w.name);
-	return w.packed.code != WORK_DONE;
+	return w.packed.code != WORKER_DONE;
 }
 
 static int
@@ -85,11 +85,11 @@ do_unpack(const char *program, char **argv)
 	if (!w.answered)
 		fatal("%s: no answer: status %#x", program, w.status);
 	printf("code=%s entries=%llu bytes=%llu error=%u why=%s name=%s\n",
-	    work_name(w.unpacked.code),
+	    worker_outcome(w.unpacked.code),
 	    (unsigned long long)w.unpacked.entries,
 	    (unsigned long long)w.unpacked.bytes, w.unpacked.error, w.why,
 	    w.name);
-	return w.unpacked.code != WORK_DONE;
+	return w.unpacked.code != WORKER_DONE;
 }
 
 static const struct {

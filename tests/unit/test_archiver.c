@@ -80,7 +80,7 @@ teardown(void **state)
 
 	(void)state;
 	work_remove(&w, REMOVER, basefd, 60000);
-	return strcmp(work_name(w.removed.code), "done") == 0 ? 0 : -1;
+	return strcmp(worker_outcome(w.removed.code), "done") == 0 ? 0 : -1;
 }
 
 static int
@@ -171,7 +171,7 @@ there_and_back(void **state)
 	assert_int_equal(mkfifoat(from, "fifo", 0600), 0);
 	work_pack(&w, PACKER, from, out, &roomy);
 	assert_true(w.answered);
-	assert_string_equal(work_name(w.packed.code), "left out");
+	assert_string_equal(worker_outcome(w.packed.code), "left out");
 	assert_int_equal(w.packed.special, 1);
 	assert_string_equal(w.name, "fifo");
 	assert_int_equal(w.packed.entries, 11);
@@ -180,7 +180,7 @@ there_and_back(void **state)
 	work_unpack(&w, UNPACKER, out, to, &wide);
 	assert_true(w.answered);
 	assert_string_equal(w.why, "");
-	assert_string_equal(work_name(w.unpacked.code), "done");
+	assert_string_equal(worker_outcome(w.unpacked.code), "done");
 	assert_int_equal(w.unpacked.entries, 11);
 	assert_int_equal(content_of(to, "plain", text, sizeof(text)), 0);
 	assert_string_equal(text, "hello\n");
@@ -215,7 +215,7 @@ holes_are_bounded_by_their_bytes(void **state)
 	}
 	m.max_bytes = 1 << 20;
 	work_pack(&w, PACKER, from, out, &m);
-	assert_string_equal(work_name(w.packed.code), "left out");
+	assert_string_equal(worker_outcome(w.packed.code), "left out");
 	assert_int_equal(w.packed.large, 1);
 	assert_string_equal(w.name, "sparse");
 	assert_int_equal(w.packed.bytes, 5);
@@ -238,7 +238,7 @@ bounds_leave_an_archive(void **state)
 	}
 	m.max_entries = 20;
 	work_pack(&w, PACKER, from, out, &m);
-	assert_string_equal(work_name(w.packed.code), "limit");
+	assert_string_equal(worker_outcome(w.packed.code), "limit");
 	assert_int_equal(w.packed.entries, 20);
 	assert_int_equal(each(out, is_plain, NULL), 20);
 }
@@ -258,7 +258,7 @@ depth_is_bounded(void **state)
 	assert_int_equal(fchdir(back), 0);
 	(void)close(back);
 	work_pack(&w, PACKER, from, out, &roomy);
-	assert_string_equal(work_name(w.packed.code), "left out");
+	assert_string_equal(worker_outcome(w.packed.code), "left out");
 	assert_int_equal(w.packed.deep, 1);
 	assert_int_equal(w.packed.entries, 255);
 }
@@ -274,7 +274,7 @@ no_room_for_it_is_no_archive(void **state)
 	fill_tree(from);
 	m.max_packed = 10;
 	work_pack(&w, PACKER, from, out, &m);
-	assert_string_equal(work_name(w.packed.code), "failed");
+	assert_string_equal(worker_outcome(w.packed.code), "failed");
 	assert_int_equal(w.packed.error, EFBIG);
 }
 
@@ -352,8 +352,8 @@ a_tree_that_changes(void **state)
 
 		work_pack(&w, PACKER, from, out, &roomy);
 		assert_true(w.answered);
-		assert_true(w.packed.code == WORK_DONE ||
-		    w.packed.code == WORK_LEFT);
+		assert_true(w.packed.code == WORKER_DONE ||
+		    w.packed.code == WORKER_LEFT);
 		assert_int_equal(each(out, holds_no_secret, NULL),
 		    w.packed.entries);
 		rounds++;
@@ -472,7 +472,7 @@ each_trick_is_refused(void **state)
 		assert_true(w.answered);
 		if (strcmp(w.why, hostile[i].why) != 0)
 			fail_msg("%s: %s", hostile[i].name, w.why);
-		assert_string_equal(work_name(w.unpacked.code), "refused");
+		assert_string_equal(worker_outcome(w.unpacked.code), "refused");
 		assert_int_equal(stat("/tmp/slip", &st), -1);
 		assert_int_equal(fstatat(basefd, "slip", &st, 0), -1);
 		assert_int_equal(teardown(NULL), 0);
@@ -492,7 +492,7 @@ set_id_bits_are_masked(void **state)
 	put_row(a, &row);
 	end(a, fd);
 	work_unpack(&w, UNPACKER, fd, to, &wide);
-	assert_string_equal(work_name(w.unpacked.code), "done");
+	assert_string_equal(worker_outcome(w.unpacked.code), "done");
 	assert_int_equal(fstatat(to, "x", &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0777);
 }
@@ -530,7 +530,7 @@ a_bomb(void **state)
 		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 		work_unpack(&w, UNPACKER, fd, again, &m);
 		assert_string_equal(w.why, "it is a bomb by its ratio");
-		assert_string_equal(work_name(w.unpacked.code), "limit");
+		assert_string_equal(worker_outcome(w.unpacked.code), "limit");
 	}
 }
 

@@ -63,7 +63,7 @@ expect_gone(const struct work *w)
 {
 	assert_true(w->answered);
 	assert_int_equal(w->status, 0);
-	assert_string_equal(work_name(w->removed.code), "done");
+	assert_string_equal(worker_outcome(w->removed.code), "done");
 	assert_int_equal(unlinkat(basefd, "work", AT_REMOVEDIR), 0);
 }
 
@@ -285,7 +285,7 @@ what_is_not_its_own_stays(void **state)
 	work_start(&w, PROGRAM, ROLE_REMOVER, fd, 12345);
 	work_ask(&w, MSG_REMOVE, &m, -1);
 	assert_true(w.answered);
-	assert_string_equal(work_name(w.removed.code), "left out");
+	assert_string_equal(worker_outcome(w.removed.code), "left out");
 	assert_int_equal(w.removed.left, 1);
 	assert_int_equal(w.removed.error, EACCES);
 	assert_string_equal(w.name, "x");
