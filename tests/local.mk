@@ -92,7 +92,7 @@ EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/unit-inside.sh tests/lints.sh \
 	tests/it/run tests/it/auth.py tests/it/old_store.py tests/it/output.py \
 	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
-	tests/it/terminal.py $(it_tests) \
+	tests/it/terminal.py tests/it/hog.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/bench/bench.sh tests/agents/agents.sh \
 	tests/agents/model_endpoint.py
@@ -123,6 +123,7 @@ it_tests = \
 	tests/it/import.sh \
 	tests/it/isolated.sh \
 	tests/it/kill_tree.sh \
+	tests/it/limits.sh \
 	tests/it/openapi_replies.sh \
 	tests/it/mode_system.sh \
 	tests/it/notify.sh \
