@@ -23,12 +23,16 @@ enum role {
 	ROLE_INIT,
 	ROLE_CONFREAD,
 	ROLE_APPLIER,
+	ROLE_ARCHIVER,
+	ROLE_EXTRACTOR,
+	ROLE_REMOVER,
 	ROLE__COUNT
 };
 
 #define R(r)		(1u << ROLE_##r)
 #define R_CHILDREN	(R(APID) | R(STORED) | R(RUNNER) | R(INIT) | \
-			    R(CONFREAD) | R(APPLIER))
+			    R(CONFREAD) | R(APPLIER) | R(ARCHIVER) | \
+			    R(EXTRACTOR) | R(REMOVER))
 
 enum chan_state {
 	CS_SAME = 0,

@@ -39,6 +39,22 @@ is_judged(const struct change *c, const char *name)
 	    st.st_mtim.tv_nsec == c->dst.st_mtim.tv_nsec));
 }
 
+/*
+ * Some file systems know no flags.  There what was judged is looked at again,
+ * and then replaced: a moment in which somebody's write can be lost.
+ */
+static int
+rename_or_plain(const struct change *c, const char *from, const char *to,
+    unsigned flags)
+{
+	int r = rename_at(c->down, from, to, flags);
+
+	if (r != -EINVAL)
+		return r;
+	return c->there == is_judged(c, c->name) ?
+	    rename_at(c->down, from, to, 0) : -EBUSY;
+}
+
 static void
 temp_name(struct applier *a, char name[64])
 {
@@ -116,7 +132,7 @@ failed(struct applier *a, const struct change *c, int err)
 static enum change_result
 put_new(struct applier *a, const struct change *c, const char *temp)
 {
-	int r = rename_at(c->down, temp, c->name, RENAME_NOREPLACE);
+	int r = rename_or_plain(c, temp, c->name, RENAME_NOREPLACE);
 
 	if (r == -EEXIST)
 		return lost_race(a, c, temp);
@@ -149,7 +165,7 @@ put_over(struct applier *a, const struct change *c, const char *temp)
 static enum change_result
 take_away(struct applier *a, const struct change *c, const char *temp)
 {
-	int r = rename_at(c->down, c->name, temp, RENAME_NOREPLACE);
+	int r = rename_or_plain(c, c->name, temp, RENAME_NOREPLACE);
 
 	if (r < 0)
 		return failed(a, c, r);

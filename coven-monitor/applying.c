@@ -251,6 +251,12 @@ check(struct monitor *m, const char *id, char *why, size_t len)
 }
 
 void
+applying_none(struct monitor *m, const struct msg_work_do *msg)
+{
+	tell(m, msg->serial, WORK_NONE, "");
+}
+
+void
 applying_start(struct monitor *m, const struct msg_work_do *msg, int *spec)
 {
 	char why[512] = "";

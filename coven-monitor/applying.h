@@ -12,6 +12,8 @@
  * every case, as long as this stored lives.
  */
 void	applying_start(struct monitor *, const struct msg_work_do *, int *spec);
+/* There is nothing: WORK_DONE says so. */
+void	applying_none(struct monitor *, const struct msg_work_do *);
 /* Their stored or the suite ends: what is under way is ended as well. */
 void	applying_stop(struct monitor *);
 

@@ -186,9 +186,13 @@ on_work_do(struct chan *ch, const union msg_any *msg, int *fd)
 {
 	struct child *c = ch->ctx;
 
-	if (!is_uuid(msg->work_do.id) || msg->work_do.verb > WORK_DISCARD)
-		return chan_blame(ch, "WORK_DO about nothing");
-	applying_start(c->monitor, &msg->work_do, fd);
+	if (msg->work_do.verb > WORK_DISCARD)
+		return chan_blame(ch, "WORK_DO, verb %u", msg->work_do.verb);
+	/* Sessions that run elsewhere have ids that clients made. */
+	if (is_uuid(msg->work_do.id))
+		applying_start(c->monitor, &msg->work_do, fd);
+	else
+		applying_none(c->monitor, &msg->work_do);
 	return 0;
 }
 

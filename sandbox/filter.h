@@ -13,6 +13,9 @@ enum filter_id {
 	FILTER_RUNNER,
 	FILTER_CONFREAD,
 	FILTER_APPLIER,
+	FILTER_ARCHIVER,
+	FILTER_EXTRACTOR,
+	FILTER_REMOVER,
 	FILTER_PAYLOAD,		/* init and payload: denies by set */
 	FILTER__COUNT
 };

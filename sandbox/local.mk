@@ -30,9 +30,12 @@ tests_unit_test_sandbox_LDADD = $(SANDBOX_LIBS) $(COMMON_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += \
 	tests/golden/filter-apid.pfc \
 	tests/golden/filter-applier.pfc \
+	tests/golden/filter-archiver.pfc \
 	tests/golden/filter-confread.pfc \
+	tests/golden/filter-extractor.pfc \
 	tests/golden/filter-monitor.pfc \
 	tests/golden/filter-payload.pfc \
+	tests/golden/filter-remover.pfc \
 	tests/golden/filter-runner.pfc \
 	tests/golden/filter-stored.pfc
 

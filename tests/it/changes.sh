@@ -183,6 +183,16 @@ not_for_everybody() {
 	is "there is nothing to discard ($MODE)" "$STATUS" 404
 }
 
+elsewhere() {
+	http POST /api/v1/sessions/external \
+	    "{\"id\":\"../elsewhere\",\"projectRoot\":\"/\",\"harness\":\"x\"}"
+	http POST /api/v1/sessions/../elsewhere/complete '{"exitCode":0}'
+	http GET "/api/v1/sessions/../elsewhere/changes"
+	is "a session that ran elsewhere left nothing here ($MODE)" \
+	    "$STATUS $(jget "$W/body" error.code)" "404 no_changes"
+	is "and the store goes on ($MODE)" "$(role_pid stored)" "$1"
+}
+
 another_project() {
 	make_project
 	run_isolated sh -c 'echo x >one'
@@ -195,7 +205,13 @@ another_project() {
 	is "nor is anything brought over to it ($MODE)" \
 	    "$STATUS $(ls -A "$PROJECT")" "500 "
 	rm -rf "$PROJECT.old"
-	t "but discard works ($MODE)" ctl discard --yes "$ID"
+	t "but what was left goes with its record ($MODE)" \
+	    ctl sacrifice --yes "$ID"
+	t "at once ($MODE)" wait_for "$LIVENESS" no_folder
+}
+
+no_folder() {
+	test ! -e "$COVEN_HOME/work/$ID"
 }
 
 # A folder of the project is exchanged for a link to elsewhere all the while.
@@ -289,6 +305,7 @@ for mode in user root system; do
 	refusals
 	[ "$(id -u)" -ne 0 ] || planted
 	not_for_everybody
+	elsewhere "$(role_pid stored)"
 	another_project
 	on_record
 	[ "$mode" != user ] || races
