@@ -9,10 +9,10 @@
  *
  * A snapshot is a sorted list of lines: namespaces that some process is in or
  * holds, mounts, Unix sockets, cgroups, processes, what the suite's own
- * processes hold open, files.  compare prints what is
- * there now and was not then, and exits 1 if there is any; with --wait it
- * looks again until nothing is left or the time is up, since the kernel ends
- * a tree after the process that asked for it has gone on.
+ * processes hold open, files.  compare prints what is there now and was not
+ * then, and exits 1 if there is any; with --wait it looks again until nothing
+ * is left or the time is up, since the kernel ends a tree after the process
+ * that asked for it has gone on.
  *
  * With --serving the suite goes on, and what belongs to its spares, which are
  * no session's and come anew, is passed over.  --common adds what everybody on
