@@ -15,8 +15,6 @@ javac:default-jdk-headless gdb:gdb strace:strace perl:perl"
 
 # The packages of those programs that are not there, by whatever way.
 compat_packages() {
-	local pair
-
 	for pair in $COMPAT_PROGRAMS; do
 		[ -x "/usr/bin/${pair%%:*}" ] || printf '%s\n' "${pair#*:}"
 	done
