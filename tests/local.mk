@@ -125,6 +125,7 @@ it_tests = \
 	tests/it/import.sh \
 	tests/it/isolated.sh \
 	tests/it/kill_tree.sh \
+	tests/it/leftovers.sh \
 	tests/it/limits.sh \
 	tests/it/openapi_replies.sh \
 	tests/it/mode_system.sh \
