@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "covenctl/ctl.h"
 #include "covenctl/text.h"
+#include "covenctl/tty.h"
 
 #define BIT(o)	(UINT64_C(1) << (o))
 
@@ -351,6 +352,8 @@ ctl_main(int argc, char **argv)
 	int rc;
 
 	(void)setlocale(LC_CTYPE, "");
+	text_ascii_only(!tty_utf8() &&
+	    (isatty(STDOUT_FILENO) || isatty(STDERR_FILENO)));
 	client_init(&ctl.client, &ctl.home);
 	ctl.argv = mem_zalloc((size_t)argc + 1, sizeof(char *));
 	rc = parse_args(&ctl, argc, argv);

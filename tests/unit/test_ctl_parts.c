@@ -230,6 +230,25 @@ a_line_is_one_line(void **state)
 	assert_string_equal(buf_head(&cut), "gr...");
 }
 
+static void
+other_terminals_get_ascii(void **state)
+{
+	static const char in[] = "gr\xc3\xbc\xc4\x9b \xe2\x82\xac \xff";
+	static const char want[] = "gr\\u{fc}\\u{11b} \\u{20ac} \\xff";
+	autobuf struct buf line = { 0 }, out = { 0 };
+	struct text_filter f = { 0 };
+
+	(void)state;
+	text_ascii_only(true);
+	text_line(&line, in, strlen(in), 100);
+	text_filter(&f, in, 3, &out);		/* half of the u */
+	text_filter(&f, in + 3, strlen(in) - 3, &out);
+	text_filter_end(&f, &out);
+	text_ascii_only(false);
+	assert_string_equal(buf_head(&line), want);
+	assert_string_equal(buf_head(&out), want);
+}
+
 /* What help, completion and the manual are made from. */
 static void
 verbs_say_what_they_are(void **state)
@@ -321,6 +340,7 @@ main(void)
 		cmocka_unit_test(json_is_read_strictly),
 		cmocka_unit_test(json_members_have_their_kind),
 		cmocka_unit_test(text_is_escaped_for_a_terminal),
+		cmocka_unit_test(other_terminals_get_ascii),
 		cmocka_unit_test(long_sequences_are_not_held),
 		cmocka_unit_test(a_line_is_one_line),
 		cmocka_unit_test(verbs_say_what_they_are),
