@@ -83,7 +83,8 @@ check-valgrind:
 EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/auth.py tests/it/old_store.py tests/it/output.py \
+	tests/it/run tests/it/auth.py tests/it/calls.py tests/it/load.py \
+	tests/it/old_store.py tests/it/output.py \
 	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
@@ -114,6 +115,7 @@ it_tests = \
 	tests/it/harness_state.sh \
 	tests/it/home_refusals.sh \
 	tests/it/import.sh \
+	tests/it/kill_load.sh \
 	tests/it/kill_tree.sh \
 	tests/it/openapi_replies.sh \
 	tests/it/notify.sh \

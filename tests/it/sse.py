@@ -13,46 +13,12 @@ file is made and nothing more is sent until it is gone.
 import json
 import os
 import selectors
-import socket
 import sys
 import time
 
+from calls import ask, connect, pages
+
 DEADLINE = time.monotonic() + 120
-
-
-def connect(path):
-    """A connected socket."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.connect(path)
-    return sock
-
-
-def ask(path, method, target, body=b""):
-    """One request: status and body."""
-    with connect(path) as sock:
-        sock.settimeout(30)
-        sock.sendall(b"%s %s HTTP/1.1\r\nHost: coven\r\n"
-                     b"Content-Length: %d\r\n\r\n%s"
-                     % (method.encode(), target.encode(), len(body), body))
-        got = b""
-        while chunk := sock.recv(65536):
-            got += chunk
-    head, _, body = got.partition(b"\r\n\r\n")
-    return int(head.split()[1]), body
-
-
-def pages(path, session):
-    """All events of a session as its pages have them."""
-    events, after = [], 0
-    while True:
-        status, body = ask(path, "GET", f"/api/v1/sessions/{session}/events"
-                           f"?limit=1000&afterSeq={after}")
-        assert status == 200, (status, body)
-        page = json.loads(body)
-        events += page["events"]
-        if not page["hasMore"]:
-            return events
-        after = page["nextCursor"]["afterSeq"]
 
 
 class Stream:

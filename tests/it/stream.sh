@@ -7,6 +7,7 @@
 world user
 need_monitor
 SSE=$(script sse.py)
+script calls.py >/dev/null
 LAUNCH_MORE=',"stdin":true'
 
 # follow NAME STREAMS INPUTS [PAUSE]: of a session that reads its input.
