@@ -449,6 +449,7 @@ no_roles() {
 # load_begin COUNT LIFE KINDS: in the background, as the owner.
 load_begin() {
 	LOAD=$W/load
+	rm -rf "$LOAD"
 	as_owner mkdir "$LOAD"
 	script calls.py >"$W/t.out"
 	as_owner "$PYTHON" "$(script load.py)" "$SOCK" "$PROJECT" "$LOAD" \

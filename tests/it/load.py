@@ -48,7 +48,6 @@ KINDS = {
                 "prompt": "begin"}, True),
     "terminal": ({"harness": "codex", "prompt": "begin"}, True),
 }
-ENDED = ("completed", "failed", "killed", "orphaned")
 DEADLINE_S = 120
 
 
@@ -88,12 +87,13 @@ class Load:
         """Those that have not ended, as far as was told."""
         return [s for s in self.sessions if not s.ended]
 
-    def over(self):
-        """The sessions that have ended, or None when nobody answers."""
-        status, rows = self.ask("GET", "/api/v1/sessions")
+    def running(self):
+        """The sessions that run, or None when nobody answers."""
+        status, page = self.ask(
+            "GET", "/api/v1/sessions?status=running&limit=200")
         if status != 200:
             return None
-        return {row["id"] for row in rows if row["status"] in ENDED}
+        return {row["id"] for row in page["sessions"]}
 
     def file(self, name):
         """Where a file of the folder is."""
@@ -103,11 +103,12 @@ class Load:
         """All sessions once."""
         before = self.live()
         # Not every end has an event: a monitor that dies can tell nobody.
-        over = self.over()
-        good = len(before) == self.count and over is not None
+        running = self.running()
+        good = len(before) == self.count and running is not None
         for session in before:
             good &= session.turn()
-            session.ended |= session.ident in (over or ())
+            session.ended |= (running is not None and
+                              session.ident not in running)
         while len(self.live()) < self.count and self.launch():
             pass
         if not good:
@@ -122,14 +123,12 @@ class Load:
         """The end of every input, until nothing runs."""
         end = time.monotonic() + DEADLINE_S
         while True:
-            status, rows = self.ask("GET", "/api/v1/sessions")
-            running = [row["id"] for row in rows
-                       if row["status"] not in ENDED] if status == 200 else []
-            if status == 200 and not running:
+            running = self.running()
+            if running is not None and not running:
                 return
             assert time.monotonic() < end, f"still running: {running}"
             # Among them those whose launch was not acknowledged.
-            for ident in running:
+            for ident in running or ():
                 self.ask("POST", f"/api/v1/sessions/{ident}/input",
                          {"data": "", "eof": True})
             time.sleep(0.05)
