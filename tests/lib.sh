@@ -129,6 +129,12 @@ process_alive() {
 	! process_gone "$1"
 }
 
+# ticks PID: processor time, its own and that of the children it has waited for.
+ticks() {
+	sed 's/.*) //' "/proc/$1/stat" |
+	    awk '{ print $12 + $13 + $14 + $15 }'
+}
+
 now_ms() {
 	local t=${EPOCHREALTIME/./}
 

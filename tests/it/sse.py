@@ -8,10 +8,16 @@ of its input, and reads every stream to its end.  Each must have brought the
 session's events as its pages have them, in order, none twice, none missing,
 and "end" as the last word.  With PAUSE-FILE, halfway through the inputs that
 file is made and nothing more is sent until it is gone.
+
+    sse.py SOCKET SESSION unread
+
+Asks for a stream and never reads; prints after how many seconds the daemon
+hung up.
 """
 
 import json
 import os
+import select
 import selectors
 import sys
 import time
@@ -65,6 +71,15 @@ class Stream:
                        json.loads(fields["data"]))
 
 
+def unread(path, session):
+    """How long a client that does not read is waited for."""
+    stream, hung_up = Stream(path, session), select.poll()
+    start = time.monotonic()
+    hung_up.register(stream.sock, select.POLLHUP)
+    assert hung_up.poll(300000), "still there after 300 s"
+    print(int(time.monotonic() - start))
+
+
 def check(stream, rows):
     """A whole stream against the pages."""
     got = list(stream.events())
@@ -77,6 +92,8 @@ def check(stream, rows):
 
 
 def main():
+    if sys.argv[3] == "unread":
+        return unread(*sys.argv[1:3])
     path, session, count, inputs = sys.argv[1], sys.argv[2], int(
         sys.argv[3]), int(sys.argv[4])
     pause = sys.argv[5] if len(sys.argv) > 5 else None
