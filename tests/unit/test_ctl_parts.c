@@ -388,7 +388,8 @@ the_manual_lists_every_verb(void **state)
 
 		two = name[one] == ' ' ? one + 1 +
 		    strcspn(name + one + 1, " \n") : one;
-		if (verb_find(name, one) == NULL && verb_find(name, two) == NULL)
+		if (verb_find(name, one) == NULL &&
+		    verb_find(name, two) == NULL)
 			fail_msg("doc/covenctl.1: %.*s is no verb", (int)two,
 			    name);
 	}
