@@ -62,7 +62,9 @@ api_failed(struct ctl *ctl, int rc)
 		    ctl->opt[OPT_HOME] != NULL ? ctl->home.path : "");
 	if (rc == CLIENT_UNTRUSTED)
 		ctl_err("nothing was sent; covenctl doctor says more");
-	return rc > 0 && (size_t)rc < nitems(exits) ? exits[rc] : CTL_FAILED;
+	if (rc <= 0 || (size_t)rc >= nitems(exits))
+		return CTL_FAILED;
+	return exits[rc];
 }
 
 /* What to do about what the daemon refuses: its words say what it was. */

@@ -50,8 +50,8 @@ by_now() {
 
 	tree=$(awk '$(NF-2) == "cgroup2" || / - cgroup2 / { print $5; exit }' \
 	    /proc/self/mountinfo)
-	# shellcheck disable=SC2046 # two words
-	name=$(printf 'coven-%x-%x' $(stat -c '%d %i' "$COVEN_HOME"))
+	name=$(printf 'coven-%x-%x' "$(stat -c %d "$COVEN_HOME")" \
+	    "$(stat -c %i "$COVEN_HOME")")
 	if [ -n "$tree" ] &&
 	    [ -n "$(find "$tree" -type d -name "$name" -print -quit)" ]; then
 		echo cgroup
