@@ -84,7 +84,7 @@ EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
 	tests/it/run tests/it/auth.py tests/it/old_store.py tests/it/output.py \
-	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
+	tests/it/peer.py tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/bench/bench.sh tests/agents/agents.sh \
@@ -118,6 +118,7 @@ it_tests = \
 	tests/it/openapi_replies.sh \
 	tests/it/notify.sh \
 	tests/it/panic.sh \
+	tests/it/peer_by_number.sh \
 	tests/it/records.sh \
 	tests/it/recovery.sh \
 	tests/it/roles_confined.sh \
