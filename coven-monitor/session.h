@@ -28,6 +28,8 @@ struct session {
 	char			 id[UUID_LEN];
 	enum session_state	 state;
 	struct root		 root;
+	struct root		*add_dirs;	/* beside it, each once */
+	size_t			 nadd_dirs;
 	int			 spec;		/* memfd */
 	struct buf		 spec_bytes;
 	struct msg_run_spec	 run;		/* points into spec_bytes */

@@ -94,6 +94,7 @@ launch_refused(struct evil *e)
 		{ .harness = "../exec" },
 		{ .transport = 77 },
 		{ .rows = 1000000 },
+		{ .add_dirs = 1 },
 	};
 
 	launch(e, "bad", &odd[evil_pick(e, nitems(odd))], EVIL_SEALED);
