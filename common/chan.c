@@ -418,6 +418,15 @@ chan_wait(struct chan *c, int timeout_ms)
 	return r == -EAGAIN ? 0 : r;
 }
 
+bool
+chan_has_more(const struct chan *c)
+{
+	struct pollfd p = { .fd = c->source.fd, .events = POLLIN };
+
+	return chan_is_open(c) && (c->source.events & EPOLLIN) &&
+	    poll(&p, 1, 0) == 1;
+}
+
 void
 chan_pause(struct chan *c)
 {

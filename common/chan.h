@@ -71,6 +71,8 @@ int	 chan_send(struct chan *, enum msg_type, const void *msg, int fd);
 
 /* Bytes waiting because the peer is slow. */
 size_t	 chan_queued(const struct chan *);
+/* Is there a packet that could be received now?  Not while paused. */
+bool	 chan_has_more(const struct chan *);
 /* Stop or resume receiving, for backpressure. */
 void	 chan_pause(struct chan *);
 void	 chan_resume(struct chan *);

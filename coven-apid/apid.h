@@ -85,6 +85,7 @@ extern chan_handler *const ask_handlers[MSG__COUNT];
 void	ask_on_end(struct chan *, int why);
 /* Every request that waits for stored gets 503. */
 void	ask_fail_all(struct apid *);
+void	ask_fini(void);
 /* Drop what was kept of lists of sessions (on_sessions.c). */
 void	sessions_forget(struct apid *);
 

@@ -281,7 +281,7 @@ SET(base) = {
 	ALLOW("mmap", "malloc, buffers; never executable", ONLY(2, RW)),
 	ALLOW("mremap", "malloc; keeps the protection", { 0 }),
 	ALLOW("munmap", "malloc, buffers", { 0 }),
-	ALLOW("poll", "the wait for VERIFIED", { 0 }),
+	ALLOW("poll", "the wait for VERIFIED; is there more", { 0 }),
 	ALLOW("ppoll", "the same, where there is no poll", { 0 }),
 	ALLOW("prctl", "not dumpable, once verified",
 	    EQ(0, PR_SET_DUMPABLE), EQ(1, 0)),

@@ -630,6 +630,12 @@ pipes_have_no_size(void **state)
 	(void)state;
 	size_tag = 0;
 	world_start(&w, &pipes);
+	/*
+	 * The order to start comes from another side than the size.  Before
+	 * it there may yet be a terminal; output is there only after it.
+	 */
+	say(w.io[1], "x");
+	assert_true(world_wait(&w, has_output, SOON));
 	assert_int_equal(resize(&w, 24, 80), 1);
 	payload_ends(&w);
 	world_init_ends(&w, 0, 0);
