@@ -356,6 +356,8 @@ SET(stored) = {
 	ALLOW("readlink", "is the name a link", { 0 }),
 	ALLOW("readlinkat", "is the name a link", { 0 }),
 	ALLOW("stat", "is it the same file still", { 0 }),
+	ALLOW("sync_file_range", "bulk goes to disk while more is made",
+	    EQ(3, SYNC_FILE_RANGE_WRITE)),
 	ALLOW("unlink", "journals, the reserve", { 0 }),
 	ALLOW("unlinkat", "journals, the reserve", { 0 }),
 };

@@ -22,6 +22,7 @@
 #include "coven-runner/input.h"
 #include "coven-runner/out.h"
 #include "coven-runner/run.h"
+#include "coven-runner/window.h"
 #include "sandbox/landlock.h"
 #include "sandbox/profile.h"
 #include "tests/unit/runner_world.h"
@@ -394,7 +395,7 @@ a_slow_store_slows_the_payload(void **state)
 	total = push(&w, w.io[1]);
 	assert_in_range(total, LIMIT_RUNNER_WINDOW / 2,
 	    LIMIT_RUNNER_WINDOW + (1u << 20));
-	assert_true(w.have <= 128);
+	assert_true(w.have <= WINDOW_WRITES);
 	assert_true(buf_left(&w.out) <= LIMIT_RUNNER_WINDOW);
 	w.ack = true;
 	world_ack(&w, w.have);
