@@ -451,4 +451,62 @@ wait "$listener"
 rm -f "$SOCK"
 world_snapshot
 left_nothing "nothing is left"
+world_end
+
+# --- the other two owners: root, and one whom a monitor of root serves ------------
+
+as_root() {
+	"${OWNER_ENV[@]}" "$@"
+}
+
+another_owner() {
+	local old
+
+	world "$1"
+	TOKEN_FILE=$COVEN_HOME/session-token
+	begin
+	is "$MODE: the session token is its owner's alone" \
+	    "$(stat -c %u:%a "$TOKEN_FILE")" "$OWNER:600"
+	HTTP_TOKEN='' http GET /api/v1/health
+	is "$MODE: without one nothing is answered" "$STATUS" 401
+	request /health "$(token)" | raw
+	is "$MODE: with it the owner is" "$STATUS" 200
+	is "$MODE: covenctl sends it" "$(ctl exec --project "$PROJECT" -- \
+	    echo inside </dev/null 2>&1)" inside
+	old=$(token)
+	t "$MODE: it is exchanged" ctl token rotate
+	t "$MODE: for another" test "$old" != "$(token)"
+	is "$MODE: which is the owner's alone, too" \
+	    "$(stat -c %u:%a "$TOKEN_FILE")" "$OWNER:600"
+	request /health "$(token)" | raw
+	is "$MODE: and good" "$STATUS" 200
+	t "$MODE: a token is paired" ctl pair --scope list lister
+	ctl pair --scope list another >"$W/paired" 2>"$W/t.out"
+	request /sessions "$(cat "$W/paired")" | raw
+	is "$MODE: and lists" "$STATUS" 200
+	request "/sessions/x/log" "$(cat "$W/paired")" | raw
+	is "$MODE: and no more" "$STATUS" 403
+	chmod 777 "$COVEN_HOME" "$SOCK"
+	request /health "$(token)" | as_stranger "$TOOLS/rawhttp" "$SOCK" \
+	    >"$W/reply" 2>"$W/raw.err"
+	is "$MODE: a stranger's is not" "$(head -n 1 "$W/reply" |
+	    cut -d ' ' -f 2)" 401
+	if [ "$MODE" = system ]; then
+		request /health "$(token)" | as_root "$TOOLS/rawhttp" "$SOCK" \
+		    >"$W/reply" 2>"$W/raw.err"
+		is "$MODE: nor root's" "$(head -n 1 "$W/reply" |
+		    cut -d ' ' -f 2)" 401
+	fi
+	chmod 700 "$COVEN_HOME"
+	chmod 600 "$SOCK"
+	monitor_stop
+	t "$MODE: with the suite the token goes" test ! -e "$TOKEN_FILE"
+	world_snapshot
+	left_nothing "$MODE: nothing is left"
+	world_end
+}
+for mode in root system; do
+	! need_root "token mode of another owner ($mode)" ||
+	    another_owner "$mode"
+done
 tap_done
