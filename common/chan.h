@@ -45,6 +45,7 @@ struct chan {
 	void			(*on_drain)(struct chan *);
 	struct chan_packet	*head, **tail;
 	size_t			 queued;	/* bytes */
+	struct timer		 later;		/* to send a descriptor */
 	char			 blame[160];
 };
 

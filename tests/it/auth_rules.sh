@@ -48,6 +48,16 @@ request() {
 	printf '\r\n'
 }
 
+# asks_for HARNESS TOKEN: a launch of it, sent raw.
+asks_for() {
+	local body="{\"projectRoot\":\"$PROJECT\",\"harness\":\"$1\",\"prompt\":\"x\"}"
+
+	printf 'POST /api/v1/sessions HTTP/1.1\r\nHost: coven\r\n'
+	printf 'Authorization: Bearer %s\r\n' "$2"
+	printf 'Content-Type: application/json\r\n'
+	printf 'Content-Length: %s\r\n\r\n%s' "${#body}" "$body"
+}
+
 # audited VERB: how many such records there are.
 audited() {
 	http GET '/api/v1/audit?limit=1000' || return 1
@@ -140,6 +150,15 @@ chmod 600 "$W/lister" "$W/reader"
 give_owner "$W/lister" "$W/reader"
 LAUNCH_MORE=',"stdin":true' launch sh -c \
     'echo at the start; while read -r x; do echo "heard $x"; done'
+ctl pair --scope launch:codex launcher >"$W/launcher" 2>"$W/t.out"
+for harness in claude exec; do
+	asks_for $harness "$(cat "$W/launcher")" | raw
+	is "a token for one harness launches no $harness" "$STATUS" 403
+done
+# Whether codex is installed here is another matter.
+asks_for codex "$(cat "$W/launcher")" | raw
+t "it launches the one that it names, if anything" grep -qvx '40[13]' \
+    <<<"$STATUS"
 for who in lister reader; do
 	py stream "$SOCK" "$W/$who" "$ID" "$W/$who.out" &
 	eval "${who}_pid=$!"

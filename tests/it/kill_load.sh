@@ -10,6 +10,8 @@ ROUNDS=2 SESSIONS=${LOAD_SESSIONS:-50}
 [ -z "${COVEN_LONG-}" ] || ROUNDS=20
 RANDOM=${CRASH_SEED:-$$}
 note "seed ${CRASH_SEED:-$$}, $ROUNDS moments a role, $SESSIONS sessions"
+# Fewer than fifty sessions need; shells give more, and sessions are more.
+ulimit -Sn 256
 need_monitor
 load_begin "$SESSIONS" 0 print,print,print,read
 
