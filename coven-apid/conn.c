@@ -183,8 +183,9 @@ void
 conn_format_reply(struct buf *out, int status, const char *body, size_t n)
 {
 	char head[256];
+	size_t len = format_head(head, sizeof(head), status, n);
 
-	(void)buf_add(out, head, format_head(head, sizeof(head), status, n));
+	(void)buf_add(out, head, len);
 	(void)buf_add(out, body, n);
 }
 
@@ -319,9 +320,10 @@ void
 conn_reply(struct conn *c, int status, const char *body, size_t n)
 {
 	char head[256];
+	size_t len = format_head(head, sizeof(head), status, n);
 	struct iovec iov[2];
 
-	iov[0] = iov_of(head, format_head(head, sizeof(head), status, n));
+	iov[0] = iov_of(head, len);
 	iov[1] = iov_of(body, n);
 	conn_send(c, iov, 2);
 }
@@ -338,10 +340,10 @@ bool
 conn_reply_keep(struct conn *c, int status, const char *body, size_t n)
 {
 	char head[256];
+	size_t len = format_head(head, sizeof(head), status, n), total;
 	struct iovec iov[2];
-	size_t total;
 
-	iov[0] = iov_of(head, format_head(head, sizeof(head), status, n));
+	iov[0] = iov_of(head, len);
 	iov[1] = iov_of(body, n);
 	total = iov[0].iov_len + n;
 	if (!c->dry) {

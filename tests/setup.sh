@@ -6,8 +6,9 @@ BUILD_PACKAGES="build-essential autoconf automake libtool pkg-config \
 libseccomp-dev libcap-ng-dev libbsd-dev libmd-dev libjson-c-dev \
 libsqlite3-dev libsodium-dev libtomlplusplus-dev libcmocka-dev \
 libsmartcols-dev"
-TEST_PACKAGES="bubblewrap shellcheck valgrind cppcheck clang-tidy mandoc \
-util-linux procps python3 python3-jsonschema python3-yaml binutils"
+TEST_PACKAGES="bubblewrap shellcheck strace valgrind cppcheck clang-tidy \
+mandoc util-linux procps python3 python3-jsonschema python3-yaml binutils zsh \
+fish"
 # The first of these that the release has.
 LLHTTP_CHOICE="libllhttp-dev node-llhttp"
 HS_CHOICE="libvectorscan-dev libhyperscan-dev"

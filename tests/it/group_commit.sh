@@ -24,7 +24,7 @@ settled() {
 # The system calls of stored that wait for the disk, one a line.
 syncs_begin() {
 	: >"$W/syncs"
-	strace -p "$STORED" -qq -e trace=fsync,fdatasync,msync \
+	strace -p "$STORED" -qq -y -e trace=fsync,fdatasync,msync \
 	    -o "$W/syncs" 2>"$W/strace.err" &
 	TRACER=$!
 	wait_for "$LIVENESS" traced
@@ -81,6 +81,13 @@ if [ "$(id -u)" -eq 0 ] && command -v strace >"$W/t.out"; then
 	is "a thousand more are acknowledged" "$(cat "$W/together")" 1000
 	note "a thousand writers: $syncs syncs"
 	t "a_thousand_writers_share_syncs" test "$syncs" -le 50
+	syncs_begin
+	launch sh -c 'head -c 1000000 /dev/zero | tr "\\0" x'
+	wait_for "$LIVENESS" status_is "$ID" completed
+	syncs_end >"$W/t.out"
+	is "bulk_is_on_disk_before_the_row_that_names_it" "$(sed -n \
+	    's/.*\(segment\|-wal\)[.0-9]*>.*/\1/p' "$W/syncs" | uniq |
+	    grep -A 1 segment | head -n 2 | paste -sd' ')" "segment -wal"
 else
 	tap_skip "syncs are counted" "needs root and strace"
 fi
