@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/failpoint.h"
 #include "common/mem.h"
 #include "coven-apid/conn_impl.h"
@@ -108,6 +109,7 @@ conn_new(struct server *s, int *fd)
 	TAILQ_INSERT_TAIL(&s->anon, c, anon_link);
 	s->nanon++;
 	c->accept_ns = loop_now_ns();
+	c->accept_boot_ns = clock_boot_ns();
 	conn_learn_uid(c);
 	if (!s->conf.token && conn_peer_is_owner(c))
 		conn_set_caller(c, &owner);

@@ -40,7 +40,8 @@ libmonitor_a_SOURCES = \
 	coven-monitor/token.c coven-monitor/token.h \
 	coven-monitor/uids.c coven-monitor/uids.h \
 	coven-monitor/usage.c coven-monitor/usage.h \
-	coven-monitor/watch.c coven-monitor/watch.h
+	coven-monitor/watch.c coven-monitor/watch.h \
+	coven-monitor/who.c coven-monitor/who.h
 
 sbin_PROGRAMS += coven-monitor/coven-monitor
 coven_monitor_coven_monitor_SOURCES = coven-monitor/main.c

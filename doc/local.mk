@@ -23,4 +23,5 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0009-an-earlier-daemons-record.md \
 	doc/adr/0010-audit-chain.md \
 	doc/adr/0011-tokens-and-pairing.md \
+	doc/adr/0020-peers-before-linux-6.5.md \
 	packaging/systemd/coven.service packaging/systemd/coven@.service

@@ -86,7 +86,7 @@ EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/unit-inside.sh tests/lints.sh \
 	tests/it/run tests/it/auth.py tests/it/calls.py tests/it/load.py \
 	tests/it/old_store.py tests/it/output.py \
-	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
+	tests/it/peer.py tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/together.py \
 	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
@@ -124,6 +124,7 @@ it_tests = \
 	tests/it/openapi_replies.sh \
 	tests/it/notify.sh \
 	tests/it/panic.sh \
+	tests/it/peer_by_number.sh \
 	tests/it/records.sh \
 	tests/it/recovery.sh \
 	tests/it/roles_confined.sh \

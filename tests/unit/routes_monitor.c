@@ -31,6 +31,18 @@ on_who(struct chan *c, const union msg_any *msg, int *fd)
 }
 
 static int
+on_who_pid(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct msg_who_reply m = { .tag = msg->who_pid.tag,
+	    .inside = (uint32_t)sh->inside };
+
+	(void)fd;
+	sh->whos++;
+	(void)chan_send(c, MSG_WHO_REPLY, &m, -1);
+	return 0;
+}
+
+static int
 on_stop(struct chan *c, const union msg_any *msg, int *fd)
 {
 	(void)c;
@@ -91,6 +103,7 @@ static chan_handler *const monitor_handlers[MSG__COUNT] = {
 	[MSG_TOKEN_SEEN] = on_token_seen,
 	[MSG_PEER_END] = on_peer_end_of_apid,
 	[MSG_WHO] = on_who,
+	[MSG_WHO_PID] = on_who_pid,
 	[MSG_STOP] = on_stop,
 };
 
