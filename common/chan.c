@@ -184,7 +184,7 @@ chan_send(struct chan *c, enum msg_type type, const void *msg, int fd)
 	if (c->head == NULL)
 		n = send_packet(c->source.fd, buf_head(&out), buf_left(&out),
 		    fd);
-	if (n == -EAGAIN)
+	if (n == -EAGAIN || n == -ETOOMANYREFS)
 		n = enqueue(c, &out, fd);
 	if (n == -EPIPE || n == -ECONNRESET)
 		return -EPIPE;		/* the reading side reports the end */
@@ -217,14 +217,40 @@ pop(struct chan *c)
 }
 
 static void
+on_later(struct timer *t)
+{
+	struct chan *c = t->ctx;
+
+	(void)loop_set(c->loop, &c->source, c->source.events | EPOLLOUT);
+}
+
+/*
+ * The kernel counts the descriptors that a user has on the way, in whatever
+ * sockets of whatever programs (unix(7), ETOOMANYREFS).  They arrive; and
+ * nothing says when.
+ */
+static void
+flush_later(struct chan *c)
+{
+	(void)loop_set(c->loop, &c->source, c->source.events & ~EPOLLOUT);
+	c->later = (struct timer){ .cb = on_later, .ctx = c };
+	timer_start(c->loop, &c->later, LIMIT_CHANNEL_LATER_MS);
+}
+
+static void
 flush(struct chan *c)
 {
+	timer_stop(c->loop, &c->later);
 	while (c->head != NULL) {
 		ssize_t n = send_packet(c->source.fd, c->head->data,
 		    c->head->len, c->head->fd);
 
 		if (n == -EAGAIN)
 			return;
+		if (n == -ETOOMANYREFS) {
+			flush_later(c);
+			return;
+		}
 		pop(c);		/* a dead peer's packets go the same way */
 	}
 	(void)loop_set(c->loop, &c->source, c->source.events & ~EPOLLOUT);
@@ -418,6 +444,15 @@ chan_wait(struct chan *c, int timeout_ms)
 	return r == -EAGAIN ? 0 : r;
 }
 
+bool
+chan_has_more(const struct chan *c)
+{
+	struct pollfd p = { .fd = c->source.fd, .events = POLLIN };
+
+	return chan_is_open(c) && (c->source.events & EPOLLIN) &&
+	    poll(&p, 1, 0) == 1;
+}
+
 void
 chan_pause(struct chan *c)
 {
@@ -468,6 +503,7 @@ chan_close(struct chan *c)
 	if (!chan_is_open(c))
 		return;
 	loop_del(c->loop, &c->source);
+	timer_stop(c->loop, &c->later);
 	while (c->head != NULL)
 		pop(c);
 	mem_close(&c->source.fd);

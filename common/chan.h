@@ -45,6 +45,7 @@ struct chan {
 	void			(*on_drain)(struct chan *);
 	struct chan_packet	*head, **tail;
 	size_t			 queued;	/* bytes */
+	struct timer		 later;		/* to send a descriptor */
 	char			 blame[160];
 };
 
@@ -71,6 +72,8 @@ int	 chan_send(struct chan *, enum msg_type, const void *msg, int fd);
 
 /* Bytes waiting because the peer is slow. */
 size_t	 chan_queued(const struct chan *);
+/* Is there a packet that could be received now?  Not while paused. */
+bool	 chan_has_more(const struct chan *);
 /* Stop or resume receiving, for backpressure. */
 void	 chan_pause(struct chan *);
 void	 chan_resume(struct chan *);

@@ -234,7 +234,7 @@ argv_policy(struct argv *a, const struct launch *l)
 		return;
 	argv_list(a, (struct msg_bin){ fixed, sizeof(fixed) - 1 });
 	for (i = 0; i < l->nadd_dirs; i++) {
-		argv_add(a, "--add-dir");
+		argv_add(a, HARNESS_ADD_DIR);
 		argv_add(a, l->add_dirs[i]);
 	}
 }

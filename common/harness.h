@@ -19,6 +19,8 @@
 
 /* The extension that runs any command: {"harness":"exec","argv":[...]}. */
 #define HARNESS_EXEC	"exec"
+/* What stands before each folder of a launchPolicy. */
+#define HARNESS_ADD_DIR	"--add-dir"
 
 /*
  * Built-in rows: codex, claude, coven-code, copilot in this order, then exec

@@ -18,6 +18,7 @@ struct scan {
 	size_t		 values;
 	unsigned	 depth;
 	bool		 nul;		/* the last string held \u0000 */
+	bool		 comma;		/* the last token was one */
 };
 
 static bool
@@ -189,9 +190,18 @@ scan_word(struct scan *s)
 }
 
 static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool
 scan_mark(struct scan *s)
 {
 	const struct json_scan *out = s->out;
+	bool comma = s->comma;
+
+	s->comma = *s->p == ',' || (comma && is_blank(*s->p));
 
 	switch (*s->p++) {
 	case '\n':
@@ -207,6 +217,8 @@ scan_mark(struct scan *s)
 		    fail(s, "too deep a nesting");
 	case '}':
 	case ']':
+		if (comma)
+			return fail(s, "a comma before a bracket");
 		return s->depth-- != 0 || fail(s, "an unmatched bracket");
 	case ':':
 		if (s->nul)
@@ -228,14 +240,16 @@ static bool
 scan_token(struct scan *s)
 {
 	unsigned char c = peek(s);
+	bool mark = c != '"' && c != '-' && !(isascii(c) && isalnum(c));
 
+	if (mark)
+		return scan_mark(s);
+	s->comma = false;
 	if (c == '"')
 		return scan_string(s);
 	if (c == '-' || is_digit(c))
 		return scan_number(s);
-	if (isascii(c) && isalpha(c))
-		return scan_word(s);
-	return scan_mark(s);
+	return scan_word(s);
 }
 
 int

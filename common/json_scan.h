@@ -1,9 +1,11 @@
 /*
- * The lexical half of JSON (RFC 8259), in front of json-c.  What json-c 0.16
- * accepts in strict mode and this refuses: NaN and Infinity, 'single
+ * The lexical half of JSON (RFC 8259), in front of json-c.  Its strict mode is
+ * not used: in 0.18 that refuses every byte beyond ASCII.  What json-c 0.16
+ * accepts even in strict mode and this refuses: NaN and Infinity, 'single
  * quotes', control bytes in strings, lone surrogates (they become U+FFFD),
  * numbers like 01 and 1., integers beyond 64 bits (they saturate), 1e400,
- * and names that hold \u0000 (they are cut off there).  Structure is left to
+ * and names that hold \u0000 (they are cut off there).  Besides: comments and
+ * a comma before a closing bracket.  The rest of the structure is left to
  * json-c, and so is a name given twice: json-c keeps the last, so the caller
  * counts the members again and compares.
  */

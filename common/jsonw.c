@@ -254,18 +254,20 @@ void
 jw_i64(struct jw *j, int64_t v)
 {
 	char text[24];
+	int n = snprintf(text, sizeof(text), "%" PRId64, v);
 
 	lead(j);
-	put(j, text, (size_t)snprintf(text, sizeof(text), "%" PRId64, v));
+	put(j, text, (size_t)n);
 }
 
 void
 jw_u64(struct jw *j, uint64_t v)
 {
 	char text[24];
+	int n = snprintf(text, sizeof(text), "%" PRIu64, v);
 
 	lead(j);
-	put(j, text, (size_t)snprintf(text, sizeof(text), "%" PRIu64, v));
+	put(j, text, (size_t)n);
 }
 
 void

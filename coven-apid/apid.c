@@ -132,6 +132,7 @@ apid_fini(struct apid *apid)
 	auth_fini(apid);
 	streams_free(apid->streams);
 	chan_close(&apid->stored);
+	ask_fini();
 	sessions_forget(apid);
 	shelf_unmap(apid->shelf);
 	buf_fini(&apid->health);

@@ -60,8 +60,9 @@ struct apid {
 	size_t		 nharnesses;
 	struct roster	 roster;
 	struct buf	 health;	/* a whole reply */
+	uint64_t	 health_s;	/* the second that its ages are of */
 	struct msg_store_stats	 writer;	/* of stored, for it */
-	char		 oldest[RFC3339_LEN], pruned[RFC3339_LEN];
+	char		 oldest[RFC3339_LEN];
 	unsigned	 store_opens;	/* channels to stored, so far */
 	struct notes	 notes;		/* refusals, for the audit */
 	unsigned	 waiters;	/* requests that wait for an event */
@@ -85,6 +86,7 @@ extern chan_handler *const ask_handlers[MSG__COUNT];
 void	ask_on_end(struct chan *, int why);
 /* Every request that waits for stored gets 503. */
 void	ask_fail_all(struct apid *);
+void	ask_fini(void);
 /* Drop what was kept of lists of sessions (on_sessions.c). */
 void	sessions_forget(struct apid *);
 

@@ -150,10 +150,18 @@ on_shelf(struct chan *c, const union msg_any *msg, int *fd)
 	    "a shelf that cannot be mapped");
 }
 
+/* Of the answer that is being taken: its memory is used again. */
+static struct buf bytes = { .max = ROWS_MAX };
+
+void
+ask_fini(void)
+{
+	buf_fini(&bytes);
+}
+
 static int
 on_reply(struct chan *c, const union msg_any *msg, int *fd)
 {
-	static struct buf bytes = { .max = ROWS_MAX };
 	struct apid *apid = c->ctx;
 	const struct msg_reply *reply = &msg->reply;
 	struct rows rows = { .json = reply->json != 0 };

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/failpoint.h"
 #include "common/mem.h"
 #include "coven-apid/conn_impl.h"
@@ -108,6 +109,7 @@ conn_new(struct server *s, int *fd)
 	TAILQ_INSERT_TAIL(&s->anon, c, anon_link);
 	s->nanon++;
 	c->accept_ns = loop_now_ns();
+	c->accept_boot_ns = clock_boot_ns();
 	conn_learn_uid(c);
 	if (!s->conf.token && conn_peer_is_owner(c))
 		conn_set_caller(c, &owner);
@@ -181,8 +183,9 @@ void
 conn_format_reply(struct buf *out, int status, const char *body, size_t n)
 {
 	char head[256];
+	size_t len = format_head(head, sizeof(head), status, n);
 
-	(void)buf_add(out, head, format_head(head, sizeof(head), status, n));
+	(void)buf_add(out, head, len);
 	(void)buf_add(out, body, n);
 }
 
@@ -317,9 +320,10 @@ void
 conn_reply(struct conn *c, int status, const char *body, size_t n)
 {
 	char head[256];
+	size_t len = format_head(head, sizeof(head), status, n);
 	struct iovec iov[2];
 
-	iov[0] = iov_of(head, format_head(head, sizeof(head), status, n));
+	iov[0] = iov_of(head, len);
 	iov[1] = iov_of(body, n);
 	conn_send(c, iov, 2);
 }
@@ -336,10 +340,10 @@ bool
 conn_reply_keep(struct conn *c, int status, const char *body, size_t n)
 {
 	char head[256];
+	size_t len = format_head(head, sizeof(head), status, n), total;
 	struct iovec iov[2];
-	size_t total;
 
-	iov[0] = iov_of(head, format_head(head, sizeof(head), status, n));
+	iov[0] = iov_of(head, len);
 	iov[1] = iov_of(body, n);
 	total = iov[0].iov_len + n;
 	if (!c->dry) {

@@ -138,5 +138,7 @@ int	conn_peer(const struct conn *, struct ucred *);
  * such thing; another -errno when the process cannot be named any more.
  */
 int	conn_peer_pidfd(const struct conn *);
+/* When it was accepted, by CLOCK_BOOTTIME. */
+uint64_t conn_accepted_ns(const struct conn *);
 
 #endif

@@ -37,6 +37,7 @@ struct conn {
 	size_t			 held;		/* its share of the memory */
 	int64_t			 linger_end_ns;
 	int64_t			 accept_ns;
+	uint64_t		 accept_boot_ns;	/* CLOCK_BOOTTIME */
 	enum conn_state		 state;
 	bool			 linger;
 	bool			 dry;		/* the last recv took all */

@@ -38,6 +38,12 @@ conn_caller(const struct conn *c)
 	return &c->caller;
 }
 
+uint64_t
+conn_accepted_ns(const struct conn *c)
+{
+	return c->accept_boot_ns;
+}
+
 int
 conn_peer_pidfd(const struct conn *c)
 {

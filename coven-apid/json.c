@@ -42,8 +42,7 @@ parse(const char *p, size_t n, size_t members, json_object **root)
 
 	if (tok == NULL)
 		fatal("parse JSON: out of memory");
-	json_tokener_set_flags(tok,
-	    JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tok, JSON_TOKENER_VALIDATE_UTF8);
 	/* With its NUL, or a number at the end would wait for more. */
 	o = json_tokener_parse_ex(tok, p, (int)n + 1);
 	if (json_tokener_get_error(tok) != json_tokener_success)

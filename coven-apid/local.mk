@@ -56,6 +56,7 @@ coven_apid_coven_apid_LDADD = libapid.a $(LLHTTP_ARCHIVE) $(SANDBOX_LIBS) \
 
 ROUTES_SOURCES = \
 	tests/unit/routes_client.c tests/unit/routes_client.h \
+	tests/unit/routes_impl.h tests/unit/routes_monitor.c \
 	tests/unit/routes_store.c tests/unit/routes_store.h
 
 APID_TESTS = tests/unit/test_auth tests/unit/test_http \

@@ -12,11 +12,14 @@ main(int argc, char **argv)
 {
 	static struct apid apid;
 	struct loop *loop;
+	int status;
 
 	log_init(NULL, LOG_LEVEL_INFO);
 	role_options(argc, argv);
 	loop = loop_new();
 	apid_init(&apid, loop);
 	role_start(ROLE_APID, loop, &apid.control, apid_handlers, &apid);
-	return loop_run(loop);
+	status = loop_run(loop);
+	apid_fini(&apid);
+	return status;
 }

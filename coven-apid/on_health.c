@@ -101,10 +101,24 @@ storage_status(const struct msg_store_stats *w)
 	return w->free_bytes < LIMIT_STORE_WARN_FREE ? "warning" : "ok";
 }
 
-/*
- * Ages would be wrong as soon as they are read, and checkpoints are none of
- * anybody's business: null, as clients expect of what is not known.
- */
+/* A time and its age; null where there was none since the store was opened. */
+static void
+past(struct jw *j, const char *at_name, const char *age_name, uint64_t ns,
+    uint64_t now_s)
+{
+	uint64_t then_s = ns / UINT64_C(1000000000);
+	char at[RFC3339_LEN];
+
+	if (ns == 0) {
+		jw_knull(j, at_name);
+		jw_knull(j, age_name);
+		return;
+	}
+	clock_format(ns, at);
+	jw_kstr(j, at_name, at);
+	jw_ku64(j, age_name, now_s > then_s ? now_s - then_s : 0);
+}
+
 static void
 storage(struct jw *j, const struct apid *apid)
 {
@@ -117,11 +131,10 @@ storage(struct jw *j, const struct apid *apid)
 	jw_ku64(j, "walBytes", w->wal_bytes);
 	jw_kstr(j, "oldestRetainedEventAt", apid->oldest[0] != '\0' ?
 	    apid->oldest : NULL);
-	jw_kstr(j, "lastPruneAt", apid->pruned[0] != '\0' ? apid->pruned :
-	    NULL);
-	jw_knull(j, "pruneAgeSeconds");
-	jw_knull(j, "lastCheckpointAt");
-	jw_knull(j, "checkpointAgeSeconds");
+	past(j, "lastPruneAt", "pruneAgeSeconds", w->pruned_ns,
+	    apid->health_s);
+	past(j, "lastCheckpointAt", "checkpointAgeSeconds",
+	    w->checkpointed_ns, apid->health_s);
 	jw_ku64(j, "writerBacklogEvents", w->queued);
 	jw_ku64(j, "writerBacklogBytes", w->queued_bytes);
 	jw_ku64(j, "freeDiskBytes", w->free_bytes);
@@ -136,14 +149,18 @@ health_on_stats(struct chan *c, const union msg_any *msg, int *fd)
 
 	(void)fd;
 	apid->writer = msg->store_stats;
-	/* The strings are the packet's. */
+	/* The string is the packet's. */
 	(void)snprintf(apid->oldest, sizeof(apid->oldest), "%s",
 	    msg->store_stats.oldest_at);
-	(void)snprintf(apid->pruned, sizeof(apid->pruned), "%s",
-	    msg->store_stats.pruned_at);
 	if (apid->server != NULL)
 		health_build(apid);
 	return 0;
+}
+
+static uint64_t
+this_second(void)
+{
+	return clock_wall_ns() / UINT64_C(1000000000);
 }
 
 void
@@ -152,6 +169,7 @@ health_build(struct apid *apid)
 	autobuf struct buf body = { 0 };
 	struct jw j;
 
+	apid->health_s = this_second();
 	jw_init(&j, &body);
 	jw_object(&j);
 	jw_kbool(&j, "ok", true);
@@ -174,9 +192,19 @@ health_build(struct apid *apid)
 	    buf_left(&body));
 }
 
+static bool
+has_aged(const struct apid *apid)
+{
+	return apid->writer.pruned_ns + apid->writer.checkpointed_ns != 0 &&
+	    apid->health_s != this_second();
+}
+
 void
 on_health(struct request *r)
 {
+	/* Nothing else in it grows old. */
+	if (has_aged(r->apid))
+		health_build(r->apid);
 	answer_whole(r, &r->apid->health);
 }
 

@@ -238,8 +238,6 @@ add_dir(struct wish *w, const char *s)
 	for (i = 0; i < w->launch.nadd_dirs; i++)
 		if (strcmp(w->add_dirs[i], s) == 0)
 			return true;
-	if (w->launch.nadd_dirs == LIMIT_ADD_DIRS)
-		return false;
 	w->add_dirs[w->launch.nadd_dirs++] = s;
 	return true;
 }
@@ -265,6 +263,11 @@ read_policy(struct request *r, const struct json *v, struct wish *w)
 	dirs = json_get(p, "addDirs");
 	if (dirs != NULL && json_kind(dirs) != JSON_ARRAY)
 		return invalid(r, "`launchPolicy.addDirs` must be an array.");
+	if (json_len(dirs) > LIMIT_ADD_DIRS) {
+		answer_error(r, API_INVALID, "`launchPolicy.addDirs` may "
+		    "hold at most %d folders.", LIMIT_ADD_DIRS);
+		return 1;
+	}
 	for (i = 0; i < json_len(dirs); i++)
 		if (!add_dir(w, json_str(json_at(dirs, i), NULL)))
 			return invalid(r, "`launchPolicy.addDirs` must hold "
@@ -478,6 +481,7 @@ send_launch(struct request *r, const struct wish *w)
 		.prompt = w->prompt,
 		.transport = w->transport,
 		.args = bin_of(&w->args),
+		.add_dirs = (uint32_t)w->launch.nadd_dirs,
 		.env = bin_of(&w->env),
 		.conversation_id = w->conversation_id,
 		.familiar_id = w->familiar != NULL ? w->familiar->id : NULL,

@@ -211,8 +211,33 @@ call_if_token(struct request *r)
 	else
 		answer_error(r, API_FORBIDDEN, "This host cannot tell a "
 		    "caller inside a session from one outside "
-		    "(SO_PEERPIDFD, pid namespaces): changes need "
+		    "(pid namespaces): changes need "
 		    "auth.mode = \"token\".");
+}
+
+/*
+ * By pidfd; before Linux 6.5 by number, with the time at which it was known to
+ * have been the peer's.
+ */
+static int
+send_who(struct request *r)
+{
+	struct msg_who who = { .tag = r->tag };
+	struct msg_who_pid by_pid = { .tag = r->tag,
+	    .accepted_ns = conn_accepted_ns(r->conn) };
+	autoclose int pidfd = conn_peer_pidfd(r->conn);
+	struct ucred peer;
+	int rc;
+
+	if (pidfd >= 0)
+		return chan_send(&r->apid->control, MSG_WHO, &who, pidfd);
+	if (pidfd != -ENOPROTOOPT)
+		return pidfd;
+	rc = conn_peer(r->conn, &peer);
+	if (rc < 0)
+		return rc;
+	by_pid.pid = (uint32_t)peer.pid;
+	return chan_send(&r->apid->control, MSG_WHO_PID, &by_pid, -1);
 }
 
 /*
@@ -222,19 +247,11 @@ call_if_token(struct request *r)
 static void
 ask_who(struct request *r)
 {
-	struct msg_who who = { .tag = r->tag };
-	autoclose int pidfd = conn_peer_pidfd(r->conn);
-
-	if (pidfd == -ENOPROTOOPT) {	/* before Linux 6.5 */
-		call_if_token(r);
-		return;
-	}
 	if (r->apid->stopping) {
 		call(r);
 		return;
 	}
-	if (pidfd < 0 || chan_send(&r->apid->control, MSG_WHO, &who,
-	    pidfd) < 0) {
+	if (send_who(r) < 0) {
 		request_note(r, AUDIT_REFUSAL,
 		    "request: the caller cannot be identified");
 		answer_error(r, API_FORBIDDEN,

@@ -614,8 +614,7 @@ parse(const struct manifest *m, const char *text, size_t n)
 
 	if (tok == NULL)
 		fatal("read a manifest: out of memory");
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT |
-	    JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tok, JSON_TOKENER_VALIDATE_UTF8);
 	o = json_tokener_parse_ex(tok, text, (int)n);
 	e = json_tokener_get_error(tok);
 	end = json_tokener_get_parse_end(tok);

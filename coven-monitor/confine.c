@@ -47,6 +47,24 @@ reduce(void)
 	}
 }
 
+/*
+ * A session costs eight descriptors, and the limit that shells and service
+ * managers give is 1024, for programs that use select(2).  Every child has a
+ * limit of its own.
+ */
+static void
+raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1)
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) == -1)
+		log_warn("raise the limit of descriptors: %s",
+		    strerror(errno));
+}
+
 void
 confine_self(bool root)
 {
@@ -55,6 +73,7 @@ confine_self(bool root)
 
 	if (root)
 		reduce();
+	raise_files();
 	if (setrlimit(RLIMIT_CORE, &none) == -1)
 		fatal("confine: no core files: %s", strerror(errno));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)

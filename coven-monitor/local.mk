@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libmonitor.a
 libmonitor_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(CAPNG_CFLAGS)
 libmonitor_a_SOURCES = \
+	coven-monitor/add_dirs.c coven-monitor/add_dirs.h \
 	coven-monitor/applying.c coven-monitor/applying.h \
 	coven-monitor/audit_key.c coven-monitor/audit_key.h \
 	coven-monitor/cgroup.c coven-monitor/cgroup.h \
@@ -43,6 +44,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/uids.c coven-monitor/uids.h \
 	coven-monitor/usage.c coven-monitor/usage.h \
 	coven-monitor/watch.c coven-monitor/watch.h \
+	coven-monitor/who.c coven-monitor/who.h \
 	coven-monitor/work.c coven-monitor/work.h
 
 sbin_PROGRAMS += coven-monitor/coven-monitor

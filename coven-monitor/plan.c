@@ -13,6 +13,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "coven-monitor/add_dirs.h"
 #include "coven-monitor/plan.h"
 #include "coven-monitor/work.h"
 
@@ -47,23 +48,16 @@ open_beneath(const char *path)
 }
 
 int
-plan_tree(struct session *s, const char *source, const char *target,
+plan_held(struct session *s, int fd, const char *source, const char *target,
     uint32_t flags)
 {
-	struct monitor *m = s->monitor;
 	struct pair *p = s->pair;
 	struct msg_init_mount row = { .op = MOUNT_BIND, .flags = flags,
 	    .source = source, .target = target };
-	autoclose int fd = -1, mnt = -1;
+	autoclose int mnt = -1;
 	struct stat st;
 	int r;
 
-	owner_enter(&m->owner);
-	r = open_beneath(source);
-	owner_leave(&m->owner);
-	if (r < 0)
-		return r == -ENOENT && (flags & MOUNT_F_OPTIONAL) ? 0 : r;
-	fd = r;
 	if (p->slot >= 0) {
 		r = pair_idmap(p, fd);
 		if (r < 0) {
@@ -80,6 +74,21 @@ plan_tree(struct session *s, const char *source, const char *target,
 		row.flags |= MOUNT_F_COMPARE;
 	}
 	return chan_send(&p->init.control, MSG_INIT_MOUNT, &row, mnt);
+}
+
+int
+plan_tree(struct session *s, const char *source, const char *target,
+    uint32_t flags)
+{
+	const struct owner *o = &s->monitor->owner;
+	autoclose int fd = -1;
+
+	owner_enter(o);
+	fd = open_beneath(source);
+	owner_leave(o);
+	if (fd < 0)
+		return fd == -ENOENT && (flags & MOUNT_F_OPTIONAL) ? 0 : fd;
+	return plan_held(s, fd, source, target, flags);
 }
 
 static int
@@ -259,6 +268,7 @@ static const struct step around[] = {
 	{ "pair", join_init },
 	{ "host", plan_around },
 	{ "state", plan_state },
+	{ "addDirs", add_dirs_plan },
 	{ "harness", plan_harness },
 	{ "project", plan_project },
 	{ "work", plan_work },

@@ -39,6 +39,9 @@ int	plan_host_view(struct monitor *, uint8_t out[DIGEST_LEN]);
  */
 int	plan_tree(struct session *, const char *source, const char *target,
 	    uint32_t flags);
+/* The same of what fd, which is borrowed, was found at source. */
+int	plan_held(struct session *, int fd, const char *source,
+	    const char *target, uint32_t flags);
 /* The owner's home folder, at whose path the sandbox has a private one. */
 const char *plan_home(const struct pair *);
 

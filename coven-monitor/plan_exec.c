@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "coven-monitor/add_dirs.h"
 #include "coven-monitor/plan.h"
 
 #define SYSTEM_PATH	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:" \
@@ -193,7 +194,7 @@ plan_exec(struct session *s)
 		(void)buf_adds(&argv, e->row.exe);
 		(void)buf_add(&argv, "", 1);
 	}
-	if (buf_add(&argv, s->run.args.p, s->run.args.len) < 0)
+	if (add_dirs_args(s, &argv) < 0)
 		return -E2BIG;
 	build_env(&env, s);
 	put_bounds(&plan, s);

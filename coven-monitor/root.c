@@ -196,33 +196,43 @@ open_cwd(struct root *r, const char *cwd, char *why, size_t len)
 }
 
 enum run_code
-root_open(struct root *r, const char *name, const char *cwd,
-    const struct home *h, const struct owner *o, const struct conf *c,
-    char *why, size_t len)
+root_open_folder(struct root *r, const char *what, const char *name,
+    const struct judge *j, char *why, size_t len)
 {
-	enum run_code code;
 	const char *rule;
 	int e;
 
 	*r = (struct root){ .fd = -1 };
 	if (name[0] != '/') {
-		(void)snprintf(why, len, "failed to resolve projectRoot %s: "
-		    "it must be an absolute path", name);
+		(void)snprintf(why, len, "failed to resolve %s %s: "
+		    "it must be an absolute path", what, name);
 		return RUN_BAD_ROOT;
 	}
 	e = open_folder(name, &r->fd, &r->path);
 	if (e < 0) {
-		(void)snprintf(why, len, "failed to resolve projectRoot %s: "
-		    "%s", name, strerror(-e));
+		(void)snprintf(why, len, "failed to resolve %s %s: %s", what,
+		    name, strerror(-e));
 		return RUN_BAD_ROOT;
 	}
-	rule = refused_by(r->path, h, o, c);
+	rule = refused_by(r->path, j->home, j->owner, j->conf);
 	if (rule != NULL) {
-		(void)snprintf(why, len, "projectRoot %s is refused: %s",
+		(void)snprintf(why, len, "%s %s is refused: %s", what,
 		    r->path, rule);
 		root_close(r);
 		return RUN_ROOT_REFUSED;
 	}
+	return RUN_OK;
+}
+
+enum run_code
+root_open(struct root *r, const char *name, const char *cwd,
+    const struct judge *j, char *why, size_t len)
+{
+	enum run_code code = root_open_folder(r, "projectRoot", name, j, why,
+	    len);
+
+	if (code != RUN_OK)
+		return code;
 	code = open_cwd(r, cwd, why, len);
 	if (code != RUN_OK)
 		root_close(r);

@@ -21,13 +21,26 @@ struct root {
 	ino_t	 cwd_ino;
 };
 
+/* Whose rules a folder is judged by. */
+struct judge {
+	const struct home	*home;
+	const struct owner	*owner;
+	const struct conf	*conf;
+};
+
 /*
  * Open what the client named and apply every rule.  Runs as the owner.
  * RUN_OK, or the code with a sentence in why that names the path and rule.
  */
 enum run_code	root_open(struct root *, const char *path, const char *cwd,
-		    const struct home *, const struct owner *,
-		    const struct conf *, char *why, size_t len);
+		    const struct judge *, char *why, size_t len);
+/*
+ * The same of a folder that is to be mounted beside the root and has no cwd;
+ * what is the member of the request that named it.
+ */
+enum run_code	root_open_folder(struct root *, const char *what,
+		    const char *path, const struct judge *, char *why,
+		    size_t len);
 void		root_close(struct root *);
 
 /* Is path the folder itself, or beneath it?  By components. */

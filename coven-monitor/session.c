@@ -13,6 +13,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "coven-monitor/add_dirs.h"
 #include "coven-monitor/plan.h"
 #include "coven-monitor/session.h"
 #include "coven-monitor/spare.h"
@@ -70,6 +71,7 @@ session_free(struct session *s)
 	if (s->pair != NULL)
 		pair_end(s->pair);	/* a spare may have been taken */
 	root_close(&s->root);
+	add_dirs_close(s);
 	mem_close(&s->spec);
 	buf_fini(&s->spec_bytes);
 	/* Where nothing was written there is nothing to bring over. */
@@ -158,6 +160,7 @@ static enum run_code
 judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
 {
 	struct monitor *m = s->monitor;
+	const struct judge rules = { &m->home, &m->owner, &m->conf };
 	enum run_code code;
 
 	if (m->stopping) {
@@ -183,8 +186,10 @@ judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
 	if (code != RUN_OK)
 		return code;
 	owner_enter(&m->owner);
-	code = root_open(&s->root, s->run.project_root, s->run.cwd, &m->home,
-	    &m->owner, &m->conf, why, len);
+	code = root_open(&s->root, s->run.project_root, s->run.cwd, &rules,
+	    why, len);
+	if (code == RUN_OK)
+		code = add_dirs_open(s, &rules, why, len);
 	owner_leave(&m->owner);
 	if (code != RUN_OK)
 		return code;
@@ -451,6 +456,7 @@ session_started(struct session *s)
 	session_watch(s);
 	/* Kept long enough: the payload has its mounts, stored its row. */
 	root_close(&s->root);
+	add_dirs_close(s);
 	mem_close(&s->spec);
 	buf_fini(&s->spec_bytes);
 	s->run = (struct msg_run_spec){ 0 };

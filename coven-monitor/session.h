@@ -29,6 +29,8 @@ struct session {
 	char			 id[UUID_LEN];
 	enum session_state	 state;
 	struct root		 root;
+	struct root		*add_dirs;	/* beside it, each once */
+	size_t			 nadd_dirs;
 	char			*work;		/* its folder, or NULL */
 	int			 spec;		/* memfd */
 	struct buf		 spec_bytes;

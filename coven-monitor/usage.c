@@ -26,7 +26,7 @@ read_small(int dir, const char *name, char *text, size_t size)
 
 /* Fields of proc_pid_stat(5), by their number there. */
 enum { PARENT = 4, USER = 14, SYSTEM = 15, GONE_USER = 16, GONE_SYSTEM = 17,
-    RSS = 24 };
+    START = 22, RSS = 24 };
 
 /* The name is in parentheses and may hold any byte. */
 int
@@ -46,6 +46,7 @@ usage_parse_stat(const char *text, struct proc_stat *out)
 			return -EPROTO;
 	}
 	*out = (struct proc_stat){ .parent = (int)v[PARENT],
+	    .start_ticks = (uint64_t)v[START],
 	    .rss_pages = (uint64_t)v[RSS],
 	    .ticks = (uint64_t)v[USER] + (uint64_t)v[SYSTEM] +
 	    (v[GONE_USER] > 0 ? (uint64_t)v[GONE_USER] : 0) +

@@ -24,6 +24,7 @@ bool	usage_read(const struct session *, struct usage *);
 /* The fields of a line of proc_pid_stat(5) that are needed here. */
 struct proc_stat {
 	int		parent;
+	uint64_t	start_ticks;	/* of CLOCK_BOOTTIME */
 	uint64_t	ticks;		/* its own and those it waited for */
 	uint64_t	rss_pages;
 };

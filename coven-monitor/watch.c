@@ -149,13 +149,29 @@ look_at_home(struct monitor *m)
 }
 
 /*
+ * Both clocks at one time: a monitor that was kept from running between the
+ * reads would see a clock that was set.
+ */
+static int64_t
+wall_offset(void)
+{
+	uint64_t before, wall;
+
+	do {
+		before = clock_boot_ns();
+		wall = clock_wall_ns();
+	} while ((int64_t)(clock_boot_ns() - before) > CLOCK_JUMP_NS / 4);
+	return (int64_t)(wall - before);
+}
+
+/*
  * Deadlines are on another clock.  What the wall clock says is in times of
  * records alone, and whoever reads those has to know.
  */
 static void
 look_at_clock(struct monitor *m)
 {
-	int64_t offset = (int64_t)(clock_wall_ns() - clock_boot_ns());
+	int64_t offset = wall_offset();
 	int64_t by = offset - m->wall_offset_ns;
 	const char *way = by < 0 ? "back" : "forward";
 

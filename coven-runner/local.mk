@@ -19,9 +19,11 @@ coven_runner_coven_runner_LDADD = librunner.a $(REDACT_LIBS) \
 	$(SANDBOX_LIBS) $(COMMON_LIBS)
 
 check_PROGRAMS += tests/unit/test_runner_out tests/unit/test_runner_io \
-	tests/unit/test_runner tests/unit/test_runner_clean
+	tests/unit/test_runner tests/unit/test_runner_clean \
+	tests/unit/test_runner_input
 TESTS += tests/unit/test_runner_out tests/unit/test_runner_io \
-	tests/unit/test_runner tests/unit/test_runner_clean
+	tests/unit/test_runner tests/unit/test_runner_clean \
+	tests/unit/test_runner_input
 tests_unit_test_runner_out_SOURCES = tests/unit/test_runner_out.c \
 	tests/unit/runner_json.h
 tests_unit_test_runner_out_LDADD = librunner.a $(COMMON_LIBS) $(CMOCKA_LIBS)
@@ -38,6 +40,13 @@ tests_unit_test_runner_clean_SOURCES = tests/unit/test_runner_clean.c \
 tests_unit_test_runner_clean_LDADD = librunner.a $(REDACTC_LIBS) \
 	$(SANDBOX_LIBS) $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_runner_clean_DEPENDENCIES = librunner.a libcommon.a \
+	coven-runner/coven-runner
+tests_unit_test_runner_input_SOURCES = tests/unit/test_runner_input.c \
+	tests/unit/runner_world.c tests/unit/runner_world.h \
+	tests/unit/runner_json.h $(REDACTOR_FIXTURE)
+tests_unit_test_runner_input_LDADD = librunner.a $(REDACTC_LIBS) \
+	$(SANDBOX_LIBS) $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_runner_input_DEPENDENCIES = librunner.a libcommon.a \
 	coven-runner/coven-runner
 # it also executes the program itself, confined
 tests_unit_test_runner_DEPENDENCIES = librunner.a libcommon.a \

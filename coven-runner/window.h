@@ -13,7 +13,7 @@
 #include "common/buf.h"
 #include "common/msg.h"
 
-#define WINDOW_WRITES	128
+#define WINDOW_WRITES	192
 
 struct write {
 	enum msg_type		 type;		/* EVENT or RUN_EXIT */

@@ -191,16 +191,19 @@ run_step(struct db *db, int64_t from, char *why, size_t whylen)
 	return db_script(db, buf_head(&script), why, whylen);
 }
 
-int
-migrate(struct db *db, char *why, size_t whylen)
+/* What is refused is left as it is: 0, -EPROTO, or what reading it brought. */
+static int
+check(struct db *db, int64_t *now, char *why, size_t whylen)
 {
-	int64_t id, version, objects;
+	int64_t id, version, objects, blocks;
 	int r;
 
 	if ((r = db_pragma(db, "PRAGMA application_id", &id)) < 0 ||
 	    (r = db_pragma(db, "PRAGMA user_version", &version)) < 0 ||
 	    (r = db_pragma(db, "SELECT count(*) FROM sqlite_schema",
-	    &objects)) < 0) {
+	    &objects)) < 0 ||
+	    (r = db_pragma(db, "SELECT count(*) FROM sqlite_schema "
+	    "WHERE type = 'table' AND name = 'blocks'", &blocks)) < 0) {
 		(void)snprintf(why, whylen, "the schema cannot be read");
 		return r;
 	}
@@ -212,9 +215,32 @@ migrate(struct db *db, char *why, size_t whylen)
 	}
 	if (version < 0 || version > STORE_SCHEMA) {
 		(void)snprintf(why, whylen, "schema %lld is newer than schema "
-		    "%d, the newest of this build", (long long)version,
-		    STORE_SCHEMA);
+		    "%d, the newest of this build: use the build that wrote "
+		    "it, or move COVEN_HOME/store aside to begin anew",
+		    (long long)version, STORE_SCHEMA);
 		return -EPROTO;
+	}
+	/* The first builds had an events table under the same number. */
+	if (version != 0 && blocks == 0) {
+		(void)snprintf(why, whylen, "schema %lld is that of an earlier "
+		    "build, which kept events in another form; nothing was "
+		    "changed: move COVEN_HOME/store aside to begin anew, or "
+		    "use that build", (long long)version);
+		return -EPROTO;
+	}
+	*now = version;
+	return 0;
+}
+
+int
+migrate(struct db *db, char *why, size_t whylen)
+{
+	int64_t version;
+	int r = check(db, &version, why, whylen);
+
+	if (r < 0) {
+		db_leave(db);
+		return r;
 	}
 	for (; version < STORE_SCHEMA; version++)
 		if ((r = run_step(db, version, why, whylen)) < 0)

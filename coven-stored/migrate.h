@@ -11,7 +11,8 @@
 
 /*
  * Bring the file to STORE_SCHEMA, each step in a transaction of its own.
- * Refuses a newer schema and a file of another program, by name, in why.
+ * Refuses a newer schema, one of the first builds and a file of another
+ * program, by name, in why; what is refused is not changed.
  */
 int	migrate(struct db *, char *why, size_t whylen);
 

@@ -48,7 +48,6 @@ report_send(struct stored *s)
 	    .queued_bytes = s->writer.bytes,
 	    .transactions = p->transactions,
 	    .events = store_last_seq(s->store) - p->first_seq };
-	char pruned[RFC3339_LEN] = "";
 	struct job *j;
 
 	/* Numbers must not pile up for an apid that does not read. */
@@ -63,9 +62,8 @@ report_send(struct stored *s)
 	m.wal_bytes = p->size.log;
 	m.free_bytes = p->size.free;
 	m.oldest_at = p->oldest;
-	if (s->retention.swept_ns != 0)
-		clock_format(s->retention.swept_ns, pruned);
-	m.pruned_at = pruned;
+	m.pruned_ns = s->retention.swept_ns;
+	m.checkpointed_ns = store_checkpointed_ns(s->store);
 	(void)chan_send(&s->apid, MSG_STORE_STATS, &m, -1);
 	timer_start(s->loop, &p->pause, LIMIT_STORE_STATS_MS);
 }

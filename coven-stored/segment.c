@@ -99,6 +99,9 @@ segments_append(struct segments *g, const void *p, size_t n,
 			return -errno;
 		done += (size_t)w;
 	}
+	/* The disk may begin; that it has ended is segments_sync's to know. */
+	(void)sync_file_range(g->fd, (off_t)g->at, (off_t)n,
+	    SYNC_FILE_RANGE_WRITE);
 	*out = (struct place){ g->number, g->at, n };
 	g->at += n;
 	return 0;

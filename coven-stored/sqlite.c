@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include "common/clock.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/loop.h"
@@ -21,7 +22,10 @@ struct db {
 	fts5_tokenizer	 words;
 	Fts5Tokenizer	*splitter;	/* of words; NULL until prepared */
 	int64_t		 deadline_ns;	/* of the read that is running */
+	uint64_t	 checkpointed_ns;
 };
+
+#define CHECKPOINT_PAGES	1000	/* of the log, 4 KiB each */
 
 static const struct {
 	const char	*name, *text;
@@ -44,7 +48,6 @@ static const char setup[] =
     "PRAGMA trusted_schema = OFF;"
     "PRAGMA cell_size_check = ON;"
     "PRAGMA temp_store = MEMORY;"
-    "PRAGMA wal_autocheckpoint = 1000;"
     "PRAGMA journal_size_limit = 4194304;";
 
 /* --- results --- */
@@ -207,6 +210,31 @@ load_words(struct db *db)
 	return rc;
 }
 
+void
+db_leave(struct db *db)
+{
+	(void)sqlite3_db_config(db->conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+	    NULL);
+}
+
+/* What wal_autocheckpoint does, which tells nobody when. */
+static int
+on_commit(void *ctx, sqlite3 *conn, const char *schema, int pages)
+{
+	struct db *db = ctx;
+
+	if (pages >= CHECKPOINT_PAGES && sqlite3_wal_checkpoint_v2(conn,
+	    schema, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
+		db->checkpointed_ns = clock_wall_ns();
+	return SQLITE_OK;
+}
+
+uint64_t
+db_checkpointed_ns(const struct db *db)
+{
+	return db->checkpointed_ns;
+}
+
 /* Whoever changed it, and by which statement. */
 static void
 on_change(void *ctx, int what, const char *schema, const char *table,
@@ -235,6 +263,7 @@ db_prepare(struct db *db, char *why, size_t whylen)
 	int rc;
 
 	(void)sqlite3_update_hook(db->conn, on_change, db);
+	(void)sqlite3_wal_hook(db->conn, on_commit, db);
 	rc = load_words(db);
 	if (rc != SQLITE_OK)
 		return db_failed(db, rc, "full-text search", why, whylen);

@@ -37,6 +37,10 @@ int	 db_open(const char *name, struct db **out, char *why, size_t whylen);
 /* Prepare every statement of sql.def; from here on nothing else is allowed. */
 int	 db_prepare(struct db *, char *why, size_t whylen);
 void	 db_close(struct db *);
+/* It is not ours to change: closing it writes nothing back either. */
+void	 db_leave(struct db *);
+/* When the log was last written back to the file, in wall time; 0: not yet. */
+uint64_t db_checkpointed_ns(const struct db *);
 
 /* Statements without parameters or rows, before db_prepare only. */
 int	 db_script(struct db *, const char *sql, char *why, size_t whylen);

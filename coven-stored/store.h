@@ -222,6 +222,8 @@ struct store_size {
 
 /* 0 or -errno. */
 int	 store_size(struct store *, struct store_size *);
+/* When the log was last written back, in wall time; 0: not yet. */
+uint64_t store_checkpointed_ns(const struct store *);
 
 /* --- what an earlier daemon left --- */
 

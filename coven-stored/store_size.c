@@ -53,3 +53,9 @@ store_size(struct store *s, struct store_size *out)
 		*out = size;
 	return r;
 }
+
+uint64_t
+store_checkpointed_ns(const struct store *s)
+{
+	return db_checkpointed_ns(s->db);
+}

@@ -274,6 +274,7 @@ struct writer {
 	size_t		 gathered;	/* bytes at the last look; 0: none */
 	int64_t		 gather_end_ns;
 	struct timer	 gather;
+	int64_t		 more_end_ns;	/* of taking more requests; 0: not */
 	struct reserve	 reserve;
 };
 

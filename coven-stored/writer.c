@@ -332,6 +332,25 @@ gathers(struct stored *s)
 	return true;
 }
 
+/*
+ * One turn takes a few packets of a channel.  While requests of clients lie
+ * there, take them as well: they share the sync.  One that comes alone finds
+ * nothing behind it and waits for nobody.
+ */
+static bool
+takes_more(struct stored *s)
+{
+	struct writer *w = &s->writer;
+	int64_t now;
+
+	if (w->bytes >= LIMIT_STORE_GATHER || !chan_has_more(&s->apid))
+		return false;
+	now = loop_now_ns();
+	if (w->more_end_ns == 0)
+		w->more_end_ns = now + (int64_t)LIMIT_STORE_GATHER_MS * 1000000;
+	return now < w->more_end_ns;
+}
+
 static bool
 commit_all(struct stored *s)
 {
@@ -363,9 +382,10 @@ writer_run(struct stored *s)
 		s->writer.stalled = s->writer.due = false;
 		return false;
 	}
-	if (!s->writer.stalled && gathers(s))
+	if (!s->writer.stalled && (gathers(s) || takes_more(s)))
 		return false;
 	s->writer.gathered = 0;
+	s->writer.more_end_ns = 0;
 	timer_stop(s->loop, &s->writer.gather);
 	return commit_all(s);
 }

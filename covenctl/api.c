@@ -62,8 +62,36 @@ api_failed(struct ctl *ctl, int rc)
 		    ctl->opt[OPT_HOME] != NULL ? ctl->home.path : "");
 	if (rc == CLIENT_UNTRUSTED)
 		ctl_err("nothing was sent; covenctl doctor says more");
-	return rc > 0 && (size_t)rc < nitems(exits) ? exits[rc] : CTL_FAILED;
+	if (rc <= 0 || (size_t)rc >= nitems(exits))
+		return CTL_FAILED;
+	return exits[rc];
 }
+
+/* What to do about what the daemon refuses: its words say what it was. */
+static const struct {
+	const char	*code, *says, *hint;
+} hints[] = {
+	{ "session_not_found", "",
+	    "covenctl sessions --all lists the ids; give one whole" },
+	{ "session_not_live", "",
+	    "it has ended: covenctl log ID says how" },
+	{ "session_live", "", "end it first: covenctl kill ID" },
+	{ "invalid_request", " is refused: ",
+	    "give another with --project; the rules are roots.allow and "
+	    "roots.deny of coven.toml(5)" },
+	{ "invalid_request", "cwd is outside",
+	    "--cwd lies in --project, which is the working directory where "
+	    "it is not given" },
+	{ "launch_failed", ": execute ",
+	    "a session finds the system's programs and the project's, not "
+	    "all of your PATH" },
+	{ "pairing_not_found", "", "covenctl pair list names them" },
+	{ "pairing_exists", "",
+	    "covenctl pair revoke ends it; or give another name" },
+	{ "token_mode_required", "",
+	    "in coven.toml: [auth] mode = \"token\"; then covenctl "
+	    "restart" },
+};
 
 int
 api_refused(const struct answer *a)
@@ -72,6 +100,10 @@ api_refused(const struct answer *a)
 		ctl_err("%s", a->message);
 	else
 		ctl_err("the daemon refused (status %d)", a->status);
+	for (size_t i = 0; i < nitems(hints); i++)
+		if (strcmp(a->code, hints[i].code) == 0 &&
+		    strstr(a->message, hints[i].says) != NULL)
+			ctl_err("%s", hints[i].hint);
 	if (a->status != 401)
 		return CTL_FAILED;
 	ctl_err("the owner's is session-token in the home; over a forwarded "

@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "covenctl/ctl.h"
 #include "covenctl/text.h"
+#include "covenctl/tty.h"
 
 #define BIT(o)	(UINT64_C(1) << (o))
 
@@ -118,6 +119,19 @@ one_of(const char *words, const char *word)
 	return false;
 }
 
+/* As the daemon wants it; to name the variable is better than its rule. */
+static bool
+is_variable(const char *name, size_t n)
+{
+	static const char first[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	static const char rest[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+
+	return n != 0 && strchr(first, name[0]) != NULL &&
+	    strspn(name, rest) >= n;
+}
+
 static int
 set_opt(struct ctl *ctl, enum ctl_opt id, const char *value)
 {
@@ -130,8 +144,10 @@ set_opt(struct ctl *ctl, enum ctl_opt id, const char *value)
 	if (id == OPT_ENV) {
 		const char *eq = strchr(value, '=');
 
-		if (eq == NULL || eq == value) {
-			ctl_err("--env %s: give NAME=VALUE", value);
+		if (eq == NULL || !is_variable(value, (size_t)(eq - value))) {
+			ctl_err("--env %s: give NAME=VALUE, NAME of letters, "
+			    "digits and _ and not beginning with a digit",
+			    value);
 			return CTL_USAGE;
 		}
 		if (ctl->nenv == CTL_ENV_MAX) {
@@ -336,6 +352,11 @@ dispatch(struct ctl *ctl)
 			ctl_help(&b);
 		return ctl_print(&b);
 	}
+	if (v != NULL && v->max_args >= 0 && ctl->argc > v->max_args)
+		ctl_err("%s: %s takes no more arguments",
+		    ctl->argv[v->max_args], v->name);
+	else if (v != NULL && ctl->argc < v->min_args)
+		ctl_err("%s: an argument is missing", v->name);
 	if (v == NULL || ctl->argc < v->min_args ||
 	    (v->max_args >= 0 && ctl->argc > v->max_args))
 		return usage(v);
@@ -351,6 +372,8 @@ ctl_main(int argc, char **argv)
 	int rc;
 
 	(void)setlocale(LC_CTYPE, "");
+	text_ascii_only(!tty_utf8() &&
+	    (isatty(STDOUT_FILENO) || isatty(STDERR_FILENO)));
 	client_init(&ctl.client, &ctl.home);
 	ctl.argv = mem_zalloc((size_t)argc + 1, sizeof(char *));
 	rc = parse_args(&ctl, argc, argv);

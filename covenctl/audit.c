@@ -357,7 +357,9 @@ verb_audit_export(struct ctl *ctl)
 		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		f = fd != -1 ? fdopen(fd, "w") : NULL;
 		if (f == NULL) {
-			ctl_err("%s: %s", path, strerror(errno));
+			ctl_err("%s: %s%s", path, strerror(errno),
+			    errno == EEXIST ? ", and is left alone; give "
+			    "another name" : "");
 			return CTL_FAILED;
 		}
 	}

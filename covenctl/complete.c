@@ -384,8 +384,6 @@ fish_opts(struct buf *b, const char *name, uint64_t mask)
 static void
 fish_subject(struct buf *b, const struct verb *v)
 {
-	static const char ids[] = "(covenctl sessions --all --ids "
-	    "2>/dev/null)";
 	autobuf struct buf verbs = { 0 };
 	const char *items = NULL;
 
@@ -395,7 +393,7 @@ fish_subject(struct buf *b, const struct verb *v)
 		items = v->words;
 		break;
 	case SUBJECT_ID:
-		items = ids;
+		items = "(__covenctl_ids)";
 		break;
 	case SUBJECT_VERB:
 		items = buf_head(&verbs);
@@ -410,6 +408,17 @@ fish_subject(struct buf *b, const struct verb *v)
 	(void)buf_addf(b, " -a '%s'\n", items);
 }
 
+/* Of the home that the line names. */
+static const char fish_ids[] =
+    "function __covenctl_ids\n"
+    "\tset -l words (commandline -opc)\n"
+    "\tset -l home\n"
+    "\tif set -l i (contains -i -- --home $words)\n"
+    "\t\tset home --home $words[(math $i + 1)]\n"
+    "\tend\n"
+    "\tcovenctl $home sessions --all --ids 2>/dev/null\n"
+    "end\n";
+
 static void
 write_fish(struct buf *b)
 {
@@ -419,6 +428,7 @@ write_fish(struct buf *b)
 
 	(void)buf_adds(b, "# Completion of covenctl for fish, printed by "
 	    "covenctl completion fish.\ncomplete -c covenctl -f\n");
+	(void)buf_adds(b, fish_ids);
 	fish_opts(b, NULL, OPTS_ALWAYS);
 	for (size_t i = 0; i < n; i++) {
 		autobuf struct buf words = { 0 };

@@ -131,8 +131,6 @@ peers_have_names(void)
 static void
 check_auth(struct doctor *d)
 {
-	static const char hint[] = "set auth.mode = \"token\" in coven.toml";
-
 	if (d->daemon.refused)
 		found(d, "auth", FINDING_WARN, "read session-token of the "
 		    "home, or give --token-file", "token mode: the daemon "
@@ -141,10 +139,10 @@ check_auth(struct doctor *d)
 		found(d, "auth", FINDING_PASS, NULL,
 		    "token mode: each request carries a token");
 	else if (!peers_have_names())
-		found(d, "auth", d->daemon.state == DAEMON_RUNNING ?
-		    FINDING_FAIL : FINDING_WARN, hint, "this kernel does not "
-		    "name who connects (SO_PEERPIDFD, Linux 6.5): in peer "
-		    "mode nothing can be launched or changed");
+		found(d, "auth", FINDING_WARN, "set auth.mode = \"token\" in "
+		    "coven.toml where that matters", "this kernel gives no "
+		    "pidfd of who connects (Linux 6.5): in peer mode a caller "
+		    "is looked at by its number, and by when it started");
 	else if (d->daemon.state == DAEMON_RUNNING)
 		found(d, "auth", FINDING_PASS, NULL, "peer mode: every "
 		    "process of yours is you, and so is whoever reaches a "

@@ -119,8 +119,8 @@ check_open(struct home *h)
 		return refuse(h, HOME_ERROR, "%s: %s", h->path,
 		    strerror(errno));
 	if (st.st_uid != geteuid()) {
-		repair(h, "chown %u '%s'   (or use another folder with --home)",
-		    (unsigned)geteuid(), h->path);
+		repair(h, "covenctl --home DIR ...   (a folder of your own; "
+		    "COVEN_HOME names it for good)");
 		return refuse(h, HOME_OWNER,
 		    "%s belongs to uid %u, not to uid %u", h->path,
 		    (unsigned)st.st_uid, (unsigned)geteuid());

@@ -48,8 +48,7 @@ jr_parse(const char *s, size_t n, struct jr **out)
 	tok = json_tokener_new_ex(LIMIT_JSON_DEPTH);
 	if (tok == NULL)
 		return -ENOMEM;
-	json_tokener_set_flags(tok,
-	    JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tok, JSON_TOKENER_VALIDATE_UTF8);
 	o = json_tokener_parse_ex(tok, s, (int)n);
 	/* A bare number ends only at the end of the text. */
 	if (json_tokener_get_error(tok) == json_tokener_continue)

@@ -1,11 +1,14 @@
+#include <sys/syscall.h>
+
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/jsonw.h"
+#include "common/mem.h"
 #include "covenctl/api.h"
 #include "covenctl/lifecycle.h"
 
@@ -54,6 +57,21 @@ healthy(struct ctl *ctl, const struct answer *a, struct daemon *d)
 	    ctl->client.token_file != NULL;
 }
 
+/*
+ * One that has ended may lie unreaped for ever, where the first process of a
+ * container reaps nobody; it holds nothing.
+ */
+static bool
+lives(pid_t pid)
+{
+	autoclose int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (fd == -1)
+		return errno != ESRCH && errno != EINVAL;
+	return poll(&p, 1, 0) == 0;
+}
+
 /* A record without health: is its process still there? */
 static void
 from_record(struct ctl *ctl, struct daemon *d)
@@ -65,7 +83,7 @@ from_record(struct ctl *ctl, struct daemon *d)
 	if (n < 0 || jr_parse(text, (size_t)n, &doc) < 0 ||
 	    !take_identity(doc, d))
 		return;
-	if (kill((pid_t)d->pid, 0) == 0 || errno == EPERM)
+	if (lives((pid_t)d->pid))
 		d->state = DAEMON_STALE;
 }
 

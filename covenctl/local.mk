@@ -98,10 +98,12 @@ EXTRA_DIST += tests/golden/covenctl-help.txt
 
 CTL_TESTS = tests/unit/test_verify tests/unit/test_screen \
 	tests/unit/test_ctl_parts tests/unit/test_ctl \
-	tests/unit/test_ctl_daemon tests/unit/test_ctl_follow
+	tests/unit/test_ctl_daemon tests/unit/test_ctl_follow \
+	tests/unit/test_ctl_sessions
 check_PROGRAMS += $(CTL_TESTS)
 TESTS += $(CTL_TESTS)
-CTL_FAKE = tests/unit/test_ctl_server.c tests/unit/test_ctl_server.h
+CTL_FAKE = tests/unit/test_ctl_server.c tests/unit/test_ctl_server.h \
+	tests/unit/ctl_replies.h
 tests_unit_test_screen_SOURCES = tests/unit/test_screen.c
 tests_unit_test_screen_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c
@@ -110,6 +112,9 @@ tests_unit_test_ctl_parts_SOURCES = tests/unit/test_ctl_parts.c
 tests_unit_test_ctl_parts_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c $(CTL_FAKE)
 tests_unit_test_ctl_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS) -lutil
+tests_unit_test_ctl_sessions_SOURCES = tests/unit/test_ctl_sessions.c \
+	$(CTL_FAKE)
+tests_unit_test_ctl_sessions_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS) -lutil
 tests_unit_test_ctl_follow_SOURCES = tests/unit/test_ctl_follow.c $(CTL_FAKE)
 tests_unit_test_ctl_follow_LDADD = $(COVENCTL_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_daemon_SOURCES = tests/unit/test_ctl_daemon.c $(CTL_FAKE)

@@ -188,6 +188,8 @@ show_last_message(struct starting *s)
 	if (line[0] == '<' && strchr(line, '>') != NULL)
 		line = strchr(line, '>') + 1;
 	ctl_err("%s", line);
+	ctl_err("COVEN_HOME is %s, where " LOG_NAME " has the rest",
+	    s->ctl->home.path);
 }
 
 /* True when it said READY; false at its end, or out of time. */

@@ -23,6 +23,14 @@ static const struct range colours[] = {
 	{ 90, 97 }, { 100, 107 },
 };
 
+static bool ascii_only;
+
+void
+text_ascii_only(bool on)
+{
+	ascii_only = on;
+}
+
 static bool
 in_range(const struct range *r, size_t n, uint32_t v)
 {
@@ -50,7 +58,7 @@ put_code_point(struct buf *out, const char *s)
 
 	for (size_t i = 1; i < len; i++)
 		v = v << 6 | ((unsigned char)s[i] & 0x3f);
-	if (in_range(unsafe, nitems(unsafe), v))
+	if (ascii_only || in_range(unsafe, nitems(unsafe), v))
 		(void)buf_addf(out, "\\u{%x}", v);
 	else
 		(void)buf_add(out, s, len);

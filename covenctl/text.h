@@ -18,6 +18,12 @@ struct text_filter {
 	bool	coloured;	/* a colour passed: reset at the end */
 };
 
+/*
+ * The terminal reads no UTF-8, and 80-9f may be controls to it: from now on
+ * every other code point is shown as an escape too.
+ */
+void	text_ascii_only(bool);
+
 void	text_filter(struct text_filter *, const char *, size_t, struct buf *);
 void	text_filter_end(struct text_filter *, struct buf *);
 

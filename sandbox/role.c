@@ -144,7 +144,10 @@ role_start_unconfined(enum role self, struct loop *loop, struct chan *control,
 }
 
 #ifdef COVEN_SANITIZE
-/* The leak checker stops the process with ptrace, for which roles die. */
+/*
+ * The leak checker stops the process with ptrace, for which roles die.  What
+ * is left at the end is told instead: it must not depend on what was done.
+ */
 int	__lsan_is_turned_off(void);
 static bool confined;
 
@@ -152,6 +155,25 @@ int
 __lsan_is_turned_off(void)
 {
 	return confined;
+}
+
+/* Of sanitizer/allocator_interface.h, which gcc does not come with. */
+size_t		 __sanitizer_get_current_allocated_bytes(void);
+
+/* Freed memory is not kept back for long: growth is to be seen as such. */
+const char	*__asan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+	return "quarantine_size_mb=1";
+}
+
+static void
+tell_rest(void)
+{
+	log_info("sanitizer: %zu bytes are left",
+	    __sanitizer_get_current_allocated_bytes());
 }
 #endif
 
@@ -170,6 +192,7 @@ role_start(enum role self, struct loop *loop, struct chan *control,
 		    strerror(-r));
 #ifdef COVEN_SANITIZE
 	confined = true;
+	(void)atexit(tell_rest);
 #endif
 	greet(self, loop, control, handlers, ctx);
 }

@@ -287,7 +287,7 @@ SET(base) = {
 	ALLOW("mmap", "malloc, buffers; never executable", ONLY(2, RW)),
 	ALLOW("mremap", "malloc; keeps the protection", { 0 }),
 	ALLOW("munmap", "malloc, buffers", { 0 }),
-	ALLOW("poll", "the wait for VERIFIED", { 0 }),
+	ALLOW("poll", "the wait for VERIFIED; is there more", { 0 }),
 	ALLOW("ppoll", "the same, where there is no poll", { 0 }),
 	ALLOW("prctl", "not dumpable, once verified",
 	    EQ(0, PR_SET_DUMPABLE), EQ(1, 0)),
@@ -362,6 +362,8 @@ SET(stored) = {
 	ALLOW("readlink", "is the name a link", { 0 }),
 	ALLOW("readlinkat", "is the name a link", { 0 }),
 	ALLOW("stat", "is it the same file still", { 0 }),
+	ALLOW("sync_file_range", "bulk goes to disk while more is made",
+	    EQ(3, SYNC_FILE_RANGE_WRITE)),
 	ALLOW("unlink", "journals, the reserve", { 0 }),
 	ALLOW("unlinkat", "journals, the reserve", { 0 }),
 };

@@ -130,6 +130,12 @@ process_alive() {
 	! process_gone "$1"
 }
 
+# ticks PID: processor time, its own and that of the children it has waited for.
+ticks() {
+	sed 's/.*) //' "/proc/$1/stat" |
+	    awk '{ print $12 + $13 + $14 + $15 }'
+}
+
 now_ms() {
 	local t=${EPOCHREALTIME/./}
 
@@ -472,6 +478,50 @@ print(len(lines), "lines")' "$1"
 no_roles() {
 	[ -z "$(roles apid; roles stored; roles runner; roles init
 	    spares runner; spares init)" ]
+}
+
+# --- a load of sessions (it/load.py) ---------------------------------------------
+
+# load_begin COUNT LIFE KINDS: in the background, as the owner.
+load_begin() {
+	LOAD=$W/load
+	rm -rf "$LOAD"
+	as_owner mkdir "$LOAD"
+	script calls.py >"$W/t.out"
+	as_owner "$PYTHON" "$(script load.py)" "$SOCK" "$PROJECT" "$LOAD" \
+	    "$@" >"$W/load.out" 2>&1 &
+	LOAD_PID=$!
+}
+
+# load_victim WORD: a session that is ended by somebody else; "all@TIME".
+load_victim() {
+	printf '%s\n' "$1" >>"$LOAD/victims"
+}
+
+load_rounds() {
+	cat "$LOAD/rounds" 2>/dev/null || echo 0
+}
+
+load_passed() {
+	[ "$(load_rounds)" -ge "$1" ] || process_gone "$LOAD_PID"
+}
+
+# load_goes_on: all sessions are there, and have been answered for since.  A
+# round may have begun before; the next one has not.
+load_goes_on() {
+	wait_for "$((3 * LIVENESS))" load_passed "$(($(load_rounds) + 2))" &&
+	    process_alive "$LOAD_PID"
+}
+
+# load_end NAME: everything ends, and its record is looked through.
+load_end() {
+	as_owner touch "$LOAD/stop"
+	if wait "$LOAD_PID"; then
+		note "$(cat "$W/load.out")"
+		tap_ok "$1"
+	else
+		tap_not_ok "$1" "$W/load.out" "$W/monitor.log"
+	fi
 }
 
 # --- leftovers ------------------------------------------------------------------

@@ -37,7 +37,8 @@ tests_bench_floor_CPPFLAGS = $(PLAIN_CPPFLAGS)
 tests_bench_floor_CFLAGS = $(PLAIN_CFLAGS)
 tests_bench_floor_LDFLAGS = -no-pie
 tests_bench_client_SOURCES = tests/bench/client.c tests/bench/client.h \
-	tests/bench/events.c tests/bench/idle.c $(NET_SOURCES)
+	tests/bench/commits.c tests/bench/events.c tests/bench/idle.c \
+	$(NET_SOURCES)
 tests_bench_client_CPPFLAGS = $(PLAIN_CPPFLAGS)
 tests_bench_client_CFLAGS = $(PLAIN_CFLAGS) $(JSONC_CFLAGS) $(MD_CFLAGS)
 tests_bench_client_LDFLAGS = -no-pie
@@ -90,13 +91,16 @@ check-valgrind:
 EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/auth.py tests/it/old_store.py tests/it/output.py \
-	tests/it/polls.py tests/it/racer.py tests/it/secrets.py tests/it/sse.py \
-	tests/it/terminal.py tests/it/hog.py $(it_tests) \
+	tests/it/run tests/it/auth.py tests/it/calls.py tests/it/hog.py \
+	tests/it/load.py tests/it/old_store.py tests/it/output.py \
+	tests/it/peer.py tests/it/polls.py tests/it/racer.py \
+	tests/it/secrets.py tests/it/sse.py tests/it/terminal.py \
+	tests/it/together.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/bench/bench.sh tests/escape/table.py tests/agents/agents.sh \
 	tests/agents/model_endpoint.py
 it_tests = \
+	tests/it/add_dirs.sh \
 	tests/it/attach.sh \
 	tests/it/attack_package.sh \
 	tests/it/attack_roots.sh \
@@ -119,11 +123,13 @@ it_tests = \
 	tests/it/failpoints.sh \
 	tests/it/faults.sh \
 	tests/it/fresh_machine.sh \
+	tests/it/group_commit.sh \
 	tests/it/harness_launch.sh \
 	tests/it/harness_state.sh \
 	tests/it/home_refusals.sh \
 	tests/it/import.sh \
 	tests/it/isolated.sh \
+	tests/it/kill_load.sh \
 	tests/it/kill_tree.sh \
 	tests/it/leftovers.sh \
 	tests/it/limits.sh \
@@ -133,6 +139,7 @@ it_tests = \
 	tests/it/panic.sh \
 	tests/it/races.sh \
 	tests/it/protected_paths.sh \
+	tests/it/peer_by_number.sh \
 	tests/it/records.sh \
 	tests/it/recovery.sh \
 	tests/it/roles_confined.sh \

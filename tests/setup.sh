@@ -6,8 +6,9 @@ BUILD_PACKAGES="build-essential autoconf automake libtool pkg-config \
 libseccomp-dev libcap-ng-dev libbsd-dev libmd-dev libjson-c-dev \
 libsqlite3-dev libsodium-dev libtomlplusplus-dev libcmocka-dev \
 libsmartcols-dev libarchive-dev"
-TEST_PACKAGES="bubblewrap shellcheck valgrind cppcheck clang-tidy mandoc \
-util-linux procps python3 python3-jsonschema python3-yaml binutils"
+TEST_PACKAGES="bubblewrap shellcheck strace valgrind cppcheck clang-tidy \
+mandoc util-linux procps python3 python3-jsonschema python3-yaml binutils zsh \
+fish"
 # What tests/it/compat.sh runs in a session, as program:package.
 COMPAT_PROGRAMS="python3:python3 pytest-3:python3-pytest node:nodejs npm:npm
 git:git gcc:gcc g++:g++ make:make cargo:cargo go:golang-go

@@ -194,6 +194,14 @@ measure '' "$client" inputs "$SOCK" "$W/project" 1000
 page events "/api/v1/events?sessionId=$(figure inputs_id)&limit=1000"
 measure '' "$client" pages "$SOCK" "$LONG_ID" "$EVENTS"
 
+# --- commits ------------------------------------------------------------------------
+
+# Each is acknowledged when it is on the disk; the floor does so for one.
+measure '' "$client" syncs "$W/home/synced" "$LOAD_MS"
+rm -f "$W/home/synced"
+measure lone_ "$client" commits "$SOCK" 1 "$LOAD_MS"
+measure many_ "$client" commits "$SOCK" 64 "$LOAD_MS"
+
 # --- launches --------------------------------------------------------------------
 
 # launches PREFIX: ours and both floors.  With BENCH_PAUSE_MS as people launch,
@@ -408,6 +416,10 @@ row "health, 200 stalled, p50" "$(figure stalled_p50_us)" us \
     "$(figure oneshot_p50_us)" "without them"
 row "health, $IDLE idle, p50" "$(figure idle_p50_us)" us \
     "$(figure oneshot_p50_us)" "without them"
+row "commits, 1 writer, a second" "$(figure lone_commits_per_s)" "" \
+    "$(figure syncs_per_s)" "write, fsync"
+row "commits, 64 writers, a second" "$(figure many_commits_per_s)" "" \
+    "$(figure syncs_per_s)" "write, fsync"
 row "all $EVENTS events" "$(figure pages_s)" s "" ""
 row "launch to the exit event, p50" "$(figure launch_exit_p50_us)" us \
     "$(figure bare_spawn_p50_us)" "bare fork and exec"

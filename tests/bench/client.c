@@ -12,6 +12,8 @@
  *	client pages SOCKET ID COUNT	  all COUNT events, in pages of 1000
  *	client inputs SOCKET PROJECT N	  a session with N input events: its id
  *	client live SOCKET PROJECT N	  N sessions that answer; holds them
+ *	client commits SOCKET WRITERS MS  durable changes, acknowledged a second
+ *	client syncs FILE MS		  write and fsync, a second
  *	client spawn N CMD ARG ...	  fork, exec, wait
  *	client copy FROM TO		  write and fsync
  */
@@ -219,32 +221,32 @@ verb_get(int argc, char **argv)
 	return (0);
 }
 
-/* Each client a process: requests until the time is over, counted. */
 static void
-hammer(const char *path, int64_t end_ns, uint64_t *count)
+one_health(const void *ctx, size_t client, uint64_t n)
 {
-	char request[256];
-	size_t len = get_request(request, sizeof(request), HEALTH);
+	(void)client;
+	(void)n;
+	get(ctx, HEALTH);
+}
 
-	while (net_now_ns() < end_ns) {
-		exchange(path, request, len);
-		++*count;
-	}
+/* Each client a process: one after another until the time is over. */
+static void
+hammer(size_t client, int64_t end_ns, one_request *one, const void *ctx,
+    uint64_t *count)
+{
+	while (net_now_ns() < end_ns)
+		one(ctx, client, (*count)++);
 	_exit(0);
 }
 
-int
-verb_load(int argc, char **argv)
+double
+by_many(size_t clients, int64_t ms, one_request *one, const void *ctx)
 {
-	size_t clients, i;
 	uint64_t *counts, sum = 0;
-	int64_t start, ms, end;
+	int64_t start, end;
+	size_t i;
 	int status;
 
-	if (argc != 3)
-		return (2);
-	clients = count_arg(argv[1]);
-	ms = (int64_t)count_arg(argv[2]);
 	/* A line of cache each. */
 	counts = mmap(NULL, clients * 64, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -259,7 +261,7 @@ verb_load(int argc, char **argv)
 		case 0:
 			while (net_now_ns() < start)
 				usleep(1000);
-			hammer(argv[0], end, &counts[i * 8]);
+			hammer(i, end, one, ctx, &counts[i * 8]);
 		}
 	}
 	while (wait(&status) > 0)
@@ -267,7 +269,16 @@ verb_load(int argc, char **argv)
 			errx(1, "a client failed");
 	for (i = 0; i < clients; i++)
 		sum += counts[i * 8];
-	printf("load_per_s %.0f\n", (double)sum * 1e3 / (double)ms);
+	return ((double)sum * 1e3 / (double)ms);
+}
+
+int
+verb_load(int argc, char **argv)
+{
+	if (argc != 3)
+		return (2);
+	printf("load_per_s %.0f\n", by_many(count_arg(argv[1]),
+	    (int64_t)count_arg(argv[2]), one_health, argv[0]));
 	return (0);
 }
 
@@ -371,6 +382,7 @@ static const struct {
 	{ "idle", verb_idle }, { "launch", verb_launch },
 	{ "stream", verb_stream }, { "pages", verb_pages },
 	{ "inputs", verb_inputs }, { "live", verb_live },
+	{ "commits", verb_commits }, { "syncs", verb_syncs },
 	{ "spawn", verb_spawn }, { "copy", verb_copy },
 };
 
@@ -384,5 +396,5 @@ main(int argc, char **argv)
 		    verbs[i].run(argc - 2, argv + 2) == 0)
 			return (0);
 	errx(2, "usage: client oneshot|get|load|stalled|idle|launch|stream|"
-	    "pages|inputs|live|spawn|copy ...");
+	    "pages|inputs|live|commits|syncs|spawn|copy ...");
 }

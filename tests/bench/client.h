@@ -23,6 +23,13 @@ char	*get(const char *path, const char *target);
 /* A POST of a JSON body. */
 char	*post(const char *path, const char *target, const char *body);
 
+/*
+ * That many processes at once, each making one request after another for ms;
+ * how many they made a second.
+ */
+typedef void	 one_request(const void *ctx, size_t client, uint64_t n);
+double	 by_many(size_t clients, int64_t ms, one_request *, const void *ctx);
+
 size_t	 count_arg(const char *);
 /* Between two samples: BENCH_PAUSE_MS, as people pause. */
 void	 rest(void);
@@ -45,6 +52,8 @@ int	 verb_stream(int, char **);
 int	 verb_pages(int, char **);
 int	 verb_inputs(int, char **);
 int	 verb_live(int, char **);
+int	 verb_commits(int, char **);
+int	 verb_syncs(int, char **);
 int	 verb_spawn(int, char **);
 int	 verb_copy(int, char **);
 

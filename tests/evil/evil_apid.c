@@ -94,6 +94,7 @@ launch_refused(struct evil *e)
 		{ .harness = "../exec" },
 		{ .transport = 77 },
 		{ .rows = 1000000 },
+		{ .add_dirs = 1 },
 	};
 
 	launch(e, "bad", &odd[evil_pick(e, nitems(odd))], EVIL_SEALED);
@@ -337,6 +338,17 @@ who(struct evil *e)
 }
 
 static void
+who_by_number(struct evil *e)
+{
+	struct msg_who_pid m = { .tag = ++tag, .pid = evil_pick(e, 70000),
+	    .accepted_ns = evil_once_in(e, 2) ? UINT64_MAX : 0 };
+
+	if (evil_once_in(e, 4))
+		m.pid += UINT32_C(1) << 31;
+	evil_send(e, TO_MONITOR, MSG_WHO_PID, &m);
+}
+
+static void
 who_many_and_not_read(struct evil *e)
 {
 	struct msg_who m = { 0 };
@@ -551,6 +563,7 @@ static const struct evil_act acts[] = {
 	{ "notes", notes, 2, true },
 	{ "note_of_others", note_of_others, 1, false },
 	{ "who", who, 2, true },
+	{ "who by number", who_by_number, 2, false },
 	{ "stop_another", stop_another, 1, false },
 	{ "accept_and_mute", accept_and_mute, 3, true },
 	{ "accept_and_lie", accept_and_lie, 3, true },

@@ -48,6 +48,16 @@ request() {
 	printf '\r\n'
 }
 
+# asks_for HARNESS TOKEN: a launch of it, sent raw.
+asks_for() {
+	local body="{\"projectRoot\":\"$PROJECT\",\"harness\":\"$1\",\"prompt\":\"x\"}"
+
+	printf 'POST /api/v1/sessions HTTP/1.1\r\nHost: coven\r\n'
+	printf 'Authorization: Bearer %s\r\n' "$2"
+	printf 'Content-Type: application/json\r\n'
+	printf 'Content-Length: %s\r\n\r\n%s' "${#body}" "$body"
+}
+
 # audited VERB: how many such records there are.
 audited() {
 	http GET '/api/v1/audit?limit=1000' || return 1
@@ -64,6 +74,14 @@ rss() {
 
 there() {
 	[ -e "$1" ]
+}
+
+# other_token TOKEN: as long, and never the same.
+other_token() {
+	case $1 in
+	*0) echo "${1%?}1" ;;
+	*) echo "${1%?}0" ;;
+	esac
 }
 
 # --- while things wait: R2, R5, R18 -------------------------------------------
@@ -105,7 +123,7 @@ is "R21 a token twice is refused" "$STATUS" 401
 
 # R22
 { request /health | raw; cp "$W/reply" "$W/missing"; }
-request /health "${first%?}0" | raw
+request /health "$(other_token "$first")" | raw
 t "R22 a bad token is refused like none" cmp "$W/missing" "$W/reply"
 request '/health?token='"$first" | raw
 t "R22 nor is it looked for elsewhere" cmp "$W/missing" "$W/reply"
@@ -132,6 +150,15 @@ chmod 600 "$W/lister" "$W/reader"
 give_owner "$W/lister" "$W/reader"
 LAUNCH_MORE=',"stdin":true' launch sh -c \
     'echo at the start; while read -r x; do echo "heard $x"; done'
+ctl pair --scope launch:codex launcher >"$W/launcher" 2>"$W/t.out"
+for harness in claude exec; do
+	asks_for $harness "$(cat "$W/launcher")" | raw
+	is "a token for one harness launches no $harness" "$STATUS" 403
+done
+# Whether codex is installed here is another matter.
+asks_for codex "$(cat "$W/launcher")" | raw
+t "it launches the one that it names, if anything" grep -qvx '40[13]' \
+    <<<"$STATUS"
 for who in lister reader; do
 	py stream "$SOCK" "$W/$who" "$ID" "$W/$who.out" &
 	eval "${who}_pid=$!"
@@ -443,4 +470,62 @@ wait "$listener"
 rm -f "$SOCK"
 world_snapshot
 left_nothing "nothing is left"
+world_end
+
+# --- the other two owners: root, and one whom a monitor of root serves ------------
+
+as_root() {
+	"${OWNER_ENV[@]}" "$@"
+}
+
+another_owner() {
+	local old
+
+	world "$1"
+	TOKEN_FILE=$COVEN_HOME/session-token
+	begin
+	is "$MODE: the session token is its owner's alone" \
+	    "$(stat -c %u:%a "$TOKEN_FILE")" "$OWNER:600"
+	HTTP_TOKEN='' http GET /api/v1/health
+	is "$MODE: without one nothing is answered" "$STATUS" 401
+	request /health "$(token)" | raw
+	is "$MODE: with it the owner is" "$STATUS" 200
+	is "$MODE: covenctl sends it" "$(ctl exec --project "$PROJECT" -- \
+	    echo inside </dev/null 2>&1)" inside
+	old=$(token)
+	t "$MODE: it is exchanged" ctl token rotate
+	t "$MODE: for another" test "$old" != "$(token)"
+	is "$MODE: which is the owner's alone, too" \
+	    "$(stat -c %u:%a "$TOKEN_FILE")" "$OWNER:600"
+	request /health "$(token)" | raw
+	is "$MODE: and good" "$STATUS" 200
+	t "$MODE: a token is paired" ctl pair --scope list lister
+	ctl pair --scope list another >"$W/paired" 2>"$W/t.out"
+	request /sessions "$(cat "$W/paired")" | raw
+	is "$MODE: and lists" "$STATUS" 200
+	request "/sessions/x/log" "$(cat "$W/paired")" | raw
+	is "$MODE: and no more" "$STATUS" 403
+	chmod 777 "$COVEN_HOME" "$SOCK"
+	request /health "$(token)" | as_stranger "$TOOLS/rawhttp" "$SOCK" \
+	    >"$W/reply" 2>"$W/raw.err"
+	is "$MODE: a stranger's is not" "$(head -n 1 "$W/reply" |
+	    cut -d ' ' -f 2)" 401
+	if [ "$MODE" = system ]; then
+		request /health "$(token)" | as_root "$TOOLS/rawhttp" "$SOCK" \
+		    >"$W/reply" 2>"$W/raw.err"
+		is "$MODE: nor root's" "$(head -n 1 "$W/reply" |
+		    cut -d ' ' -f 2)" 401
+	fi
+	chmod 700 "$COVEN_HOME"
+	chmod 600 "$SOCK"
+	monitor_stop
+	t "$MODE: with the suite the token goes" test ! -e "$TOKEN_FILE"
+	world_snapshot
+	left_nothing "$MODE: nothing is left"
+	world_end
+}
+for mode in root system; do
+	! need_root "token mode of another owner ($mode)" ||
+	    another_owner "$mode"
+done
 tap_done

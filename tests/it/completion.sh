@@ -65,6 +65,58 @@ for shell in "zsh zsh/site-functions/_covenctl" \
 		tap_skip "${shell%% *} reads it" "no ${shell%% *}"
 	fi
 done
+
+# --- the other shells, where they are installed --------------------------------
+
+# What fish offers for a line, sorted, in a line.
+fish_offers() {
+	# shellcheck disable=SC2016 # for fish
+	is "fish: $2<tab>" "$(as_owner env "PATH=$SUITE/bin:$PATH" fish -N -c '
+		source $argv[1]; complete -C $argv[2]' \
+	    "$FILES/fish/vendor_completions.d/covenctl.fish" "$2" |
+	    cut -f 1 | sort | paste -sd' ')" "$1"
+}
+if command -v fish >/dev/null; then
+	fish_offers "kill" "covenctl ki"
+	fish_offers "sacrifice selftest sessions start status stop summon" \
+	    "covenctl s"
+	fish_offers "check show" "covenctl config "
+	fish_offers "--detach-key" "covenctl attach --d"
+	fish_offers "running" "covenctl sessions --status r"
+	fish_offers "rotate" "covenctl token "
+	fish_offers "$(printf '%s\n' "$first" "$ID" | sort | paste -sd' ')" \
+	    "covenctl kill "
+	HOME_GIVEN=$COVEN_HOME
+	COVEN_HOME=/nonexistent fish_offers "$first" \
+	    "covenctl --home $HOME_GIVEN logs -f ${first:0:12}"
+else
+	tap_skip "fish: what it offers" "no fish"
+fi
+
+# zsh_offers TEXT LINE: a tab behind LINE brings TEXT onto the terminal.
+zsh_offers() {
+	t "zsh: $2<tab>" as_owner env "PATH=$SUITE/bin:$PATH" "ZDOTDIR=$W" \
+	    "$PYTHON" "$TERMINAL" "$W/screen" 30x200 'expect:ready> ' \
+	    "send:$2\\t" "expect:$1" 'send:\x15exit\r' end -- zsh -d -i
+}
+if command -v zsh >/dev/null; then
+	TERMINAL=$(script terminal.py)
+	owner_file "$W/.zshrc" "fpath=($FILES/zsh/site-functions \$fpath)
+autoload -Uz compinit
+compinit -u -D
+setopt noautomenu nobeep
+PROMPT='ready> '"
+	zsh_offers "kill" "covenctl ki"
+	zsh_offers "summon" "covenctl s"
+	zsh_offers "show" "covenctl config "
+	zsh_offers "detach-key" "covenctl attach --d"
+	zsh_offers "running" "covenctl sessions --status ru"
+	zsh_offers "${first:12}" "covenctl kill ${first:0:12}"
+	zsh_offers "${first:12}" \
+	    "covenctl --home $COVEN_HOME logs -f ${first:0:12}"
+else
+	tap_skip "zsh: what it offers" "no zsh"
+fi
 t "bash reads what covenctl prints" bash -n <(ctl completion bash)
 is "which is the installed file" "$(ctl completion bash | sha256sum)" \
     "$(sha256sum <"$FILES/bash-completion/completions/covenctl")"

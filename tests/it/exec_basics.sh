@@ -110,6 +110,29 @@ for root in / "$OWNER_HOME" "$COVEN_HOME" "$COVEN_HOME/store" /etc; do
 	    "$STATUS $(jget "$W/body" error.code)" "400 invalid_request"
 done
 
+# What is wrong is said with what to do about it: STATUS PATTERN ARG ...
+advises() {
+	local status=$1 pattern=$2
+
+	shift 2
+	ctl "$@" </dev/null >"$W/out" 2>"$W/err"
+	is "covenctl $*: exit status" "$?" "$status"
+	t "covenctl $*: what to do" grep -qE -- "$pattern" "$W/err"
+}
+launch true && wait_for "$LIVENESS" ended "$ID"
+advises 1 'sessions --all lists the ids' kill "${ID:0:8}"
+advises 1 'covenctl log ID says how' kill "$ID"
+advises 1 'another with --project; .*roots.allow' exec --project /etc -- true
+advises 127 "finds the system's programs" exec --project "$PROJECT" -- nosuch
+advises 1 '--cwd lies in --project' exec --project "$PROJECT" --cwd / -- true
+advises 2 'NAME of letters' exec --env 1X=2 -- true
+advises 2 'now: start takes no more arguments' start now
+advises 2 'kill: an argument is missing' kill
+advises 1 'covenctl pair list names them' pair revoke nobody
+advises 1 'mode = "token"; then covenctl restart' token rotate
+advises 78 'a folder of your own' --home / sessions
+advises 1 'give another name' audit export "$COVEN_HOME/daemon.json"
+
 monitor_stop
 left_nothing "nothing is left"
 tap_done

@@ -93,6 +93,7 @@ full_disk() {
 	begin "full disk"
 	LAUNCH_MORE=',"stdin":true' launch cat
 	other=$ID
+	writer=$(role_pid stored)
 	read_all
 	fill
 	t "$NAME: it is told" wait_for "$LIVENESS" \
@@ -108,6 +109,10 @@ full_disk() {
 	t "$NAME: it is told once" said_once 'No space left.*output waits'
 	rm "$COVEN_HOME/filler"
 	goes_on
+	is "w11_a_commit_that_failed_ends_no_record" "$(role_pid stored)" \
+	    "$writer"
+	t "w11_what_came_after_it_is_on_record" test \
+	    "$(stat -c %s "$W/recorded")" -gt "$(stat -c %s "$W/read")"
 	t "$NAME: that it is over is told" said 'the store can write again'
 	monitor_stop
 	is "$NAME: it stops" "$MONITOR_STATUS" 0

@@ -71,9 +71,9 @@ builtin_vectors() {
 	argv "codex init" "$(conversation "$quiet" init)" codex \
 	    "${exec[@]}" -- -
 	argv "codex launchPolicy" "$quiet"',"launchPolicy":{"approval":"never",
-	    "sandbox":"workspace-write","addDirs":["/tmp/x"]}' codex \
+	    "sandbox":"workspace-write","addDirs":["'"$MORE"'"]}' codex \
 	    --ask-for-approval never -c 'approval_policy="never"' \
-	    --sandbox workspace-write --add-dir /tmp/x "${exec[@]}" -- -
+	    --sandbox workspace-write --add-dir "$MORE" "${exec[@]}" -- -
 	argv "claude" "" claude -- "the prompt"
 	argv "claude nonInteractive" "$quiet" claude --print -- "the prompt"
 	t "$MODE: claude nonInteractive has a terminal" says "in: a terminal"
@@ -220,6 +220,8 @@ for mode in user root system; do
 		install_fake "$BIN/$name"
 	done
 	give_owner "$OWNER_HOME" "$OWNER_HOME/.local" "$BIN"
+	MORE=$OWNER_HOME/more
+	as_owner mkdir "$MORE"
 	MONITOR_ENV=("PATH=$BIN:/usr/local/bin:/usr/bin:/bin"
 	    "COVEN_HARNESS_ADAPTER_MANIFEST=$OWNER_HOME/one.json"
 	    "COVEN_HARNESS_ADAPTER_DIRS=$OWNER_HOME/adapters:/nonexistent")

@@ -213,6 +213,39 @@ t "the database is of a newer build: says so" \
 is "the database is of a newer build: it is not touched" \
     "$(md5sum <"$STORE/coven.db")" "$before"
 
+
+# One of the first builds, which had rows of events under schema 1; a log that
+# was not written back yet lies beside it.
+with_keys
+rm -f "$STORE"/coven.db*
+as_owner "$PYTHON" -c 'import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("pragma journal_mode = wal")
+db.execute("pragma application_id = 0x636f7673")
+db.execute("create table meta (name text primary key, value integer)")
+db.execute("create table sessions (key integer primary key, id text)")
+db.execute("create table events (seq integer primary key, payload text)")
+db.execute("pragma user_version = 1")
+os._exit(0)' "$STORE/coven.db"
+contents() {
+	(cd "$STORE" && md5sum coven.db coven.db-wal)
+}
+before=$(contents)
+monitor_spawn
+monitor_wait 5
+is "the database is of a first build: exit status 78" "$MONITOR_STATUS" 78
+t "the database is of a first build: says so" \
+    grep -q 'schema 1 is that of an earlier build' "$W/monitor.log"
+t "the database is of a first build: says what to do" \
+    grep -q "move COVEN_HOME/store aside" "$W/monitor.log"
+is "the database is of a first build: it is not touched" "$(contents)" \
+    "$before"
+as_owner "$SUITE/bin/covenctl" start >"$W/out" 2>&1
+is "covenctl start ends with 78 as well" "$?" 78
+t "and says it too" grep -q "move COVEN_HOME/store aside" "$W/out"
+t "and which home it is" grep -qF "COVEN_HOME is $COVEN_HOME," "$W/out"
+is "and nothing is touched" "$(contents)" "$before"
+
 # A socket that nobody serves any more is replaced.
 fresh
 as_owner "$PYTHON" -c 'import socket, sys

@@ -136,6 +136,7 @@ t "the others end" wait_for "$LIVENESS" ended "$DOG"
 t "one is deleted" answers 200 DELETE "/api/v1/sessions/$FOX"
 t "and its words with it" wait_for "$LIVENESS" finds fox
 monitor_kill
+wait_for "$LIVENESS" no_roles
 need_monitor
 t "a restart finds what was printed before" \
     wait_for "$LIVENESS" finds lazy "$DOG"

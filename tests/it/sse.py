@@ -8,51 +8,23 @@ of its input, and reads every stream to its end.  Each must have brought the
 session's events as its pages have them, in order, none twice, none missing,
 and "end" as the last word.  With PAUSE-FILE, halfway through the inputs that
 file is made and nothing more is sent until it is gone.
+
+    sse.py SOCKET SESSION unread
+
+Asks for a stream and never reads; prints after how many seconds the daemon
+hung up.
 """
 
 import json
 import os
+import select
 import selectors
-import socket
 import sys
 import time
 
+from calls import ask, connect, pages
+
 DEADLINE = time.monotonic() + 120
-
-
-def connect(path):
-    """A connected socket."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.connect(path)
-    return sock
-
-
-def ask(path, method, target, body=b""):
-    """One request: status and body."""
-    with connect(path) as sock:
-        sock.settimeout(30)
-        sock.sendall(b"%s %s HTTP/1.1\r\nHost: coven\r\n"
-                     b"Content-Length: %d\r\n\r\n%s"
-                     % (method.encode(), target.encode(), len(body), body))
-        got = b""
-        while chunk := sock.recv(65536):
-            got += chunk
-    head, _, body = got.partition(b"\r\n\r\n")
-    return int(head.split()[1]), body
-
-
-def pages(path, session):
-    """All events of a session as its pages have them."""
-    events, after = [], 0
-    while True:
-        status, body = ask(path, "GET", f"/api/v1/sessions/{session}/events"
-                           f"?limit=1000&afterSeq={after}")
-        assert status == 200, (status, body)
-        page = json.loads(body)
-        events += page["events"]
-        if not page["hasMore"]:
-            return events
-        after = page["nextCursor"]["afterSeq"]
 
 
 class Stream:
@@ -99,6 +71,15 @@ class Stream:
                        json.loads(fields["data"]))
 
 
+def unread(path, session):
+    """How long a client that does not read is waited for."""
+    stream, hung_up = Stream(path, session), select.poll()
+    start = time.monotonic()
+    hung_up.register(stream.sock, select.POLLHUP)
+    assert hung_up.poll(300000), "still there after 300 s"
+    print(int(time.monotonic() - start))
+
+
 def check(stream, rows):
     """A whole stream against the pages."""
     got = list(stream.events())
@@ -111,6 +92,8 @@ def check(stream, rows):
 
 
 def main():
+    if sys.argv[3] == "unread":
+        return unread(*sys.argv[1:3])
     path, session, count, inputs = sys.argv[1], sys.argv[2], int(
         sys.argv[3]), int(sys.argv[4])
     pause = sys.argv[5] if len(sys.argv) > 5 else None

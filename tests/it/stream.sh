@@ -7,6 +7,7 @@
 world user
 need_monitor
 SSE=$(script sse.py)
+script calls.py >/dev/null
 LAUNCH_MORE=',"stdin":true'
 
 # follow NAME STREAMS INPUTS [PAUSE]: of a session that reads its input.
@@ -81,6 +82,34 @@ if launch sh -c 'head -c 8000000 /dev/zero | tr "\0" x'; then
 else
 	tap_not_ok "stream_slow_reader_holds_up_nobody" "$W/reply"
 fi
+
+# The deadlines, which are long: a line that says that the stream lives, and
+# the end of one that nobody takes.
+beats() {
+	[ "$(grep -c '^:' "$W/silent")" -ge 2 ]
+}
+printed=$ID
+if [ -n "${COVEN_LONG-}" ]; then
+	t "stream_unread_is_dropped_after_30_s" awk \
+	    -v s="$(as_owner "$PYTHON" "$SSE" "$SOCK" "$ID" unread 2>&1)" \
+	    'BEGIN { print s; exit !(s ~ /^[0-9]+$/ && s >= 29) }'
+	t "others are served meanwhile, and after it" healthy
+	LAUNCH_MORE=',"stdin":true' launch cat
+	printf 'GET /api/v1/sessions/%s/stream HTTP/1.1\r\nHost: coven\r\n\r\n' \
+	    "$ID" | as_owner "$TOOLS/rawhttp" -t 300000 "$SOCK" \
+	    >"$W/silent" 2>&1 &
+	silent=$!
+	t "stream_silent_says_that_it_lives" wait_for 200 beats
+	is "and nothing else" "$(sed '1,/^\r*$/d' "$W/silent" | sort -u |
+	    tr '\n' ' ')" " : "
+	http POST "/api/v1/sessions/$ID/kill" '{}'
+	t "and ends with its session" wait_for "$LIVENESS" \
+	    process_gone "$silent"
+else
+	tap_skip "stream_unread_is_dropped_after_30_s" "only with --long"
+	tap_skip "stream_silent_says_that_it_lives" "only with --long"
+fi
+ID=$printed
 
 http GET /api/v1/sessions/absent/stream
 is "of a session that is not there: 404" \

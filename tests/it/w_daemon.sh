@@ -347,11 +347,6 @@ is "w23_the_owners_claude_json_is_not_edited" \
 
 # --- W25: work that grows with the square --------------------------------------------------
 
-# ticks PID: of its own and of the children that it has waited for.
-ticks() {
-	sed 's/.*) //' "/proc/$1/stat" |
-	    awk '{ print $12 + $13 + $14 + $15 }'
-}
 # spent MIB: processor time of the suite while a session prints so much.
 spent() {
 	local before

@@ -2,7 +2,43 @@
 # The store's rows of the contract's list of weaknesses, a named line each.
 . "$(dirname "$0")/../lib.sh"
 world user
+
+# W16: a long session and a short one, from before the start.
+SHORT=00000000-0000-4000-8000-000000000001
+LONG=00000000-0000-4000-8000-000000000002
+as_owner mkdir -m 700 "$COVEN_HOME" "$COVEN_HOME/store"
+as_owner "$TOOLS/fixture" "$COVEN_HOME/store" 0 "$SHORT" 1000
+as_owner "$TOOLS/fixture" "$COVEN_HOME/store" 0 "$LONG" 60000
+world_snapshot
 need_monitor
+
+# spent SESSION AFTER: processor time of stored for sixty of its pages.
+spent() {
+	local stored n before
+
+	stored=$(role_pid stored)
+	before=$(ticks "$stored")
+	for n in $(seq 60); do
+		http GET "/api/v1/events?sessionId=$1&limit=990&afterSeq=$(($2 + n % 9))"
+	done
+	echo $(($(ticks "$stored") - before))
+}
+
+# its SESSION: the number of its first event.
+its() {
+	http GET "/api/v1/events?sessionId=$1&limit=1" &&
+	    jget "$W/body" events.0.seq
+}
+first=$(its "$LONG")
+short=$(spent "$SHORT" "$(its "$SHORT")")
+begin=$(spent "$LONG" "$first") end=$(spent "$LONG" $((first + 59000)))
+is "W16 the last page is there" "$(jget "$W/body" events.#)" 990
+note "sixty pages of 1000 events: $short ticks, of 60000: $begin at the" \
+    "beginning, $end at the end"
+# A scan of all of it for a page, let alone for sixteen rows, is sixty times.
+t "w16_a_page_costs_the_same_in_a_long_session" \
+    test "$begin" -le "$((5 * (short + 4)))"
+t "w16_and_at_its_end" test "$end" -le "$((5 * (short + 4)))"
 
 # W10: input, and output at the same time.
 LAUNCH_MORE=',"stdin":true'

@@ -157,6 +157,8 @@ client_send(int fd, const char *p, size_t n)
 
 	while (n != 0) {
 		sent = send(fd, p, n, MSG_NOSIGNAL);
+		if (sent < 0 && errno == EINTR)
+			continue;
 		if (sent <= 0)
 			return;		/* refused: the reply says why */
 		p += sent;
@@ -199,7 +201,8 @@ client_read(int fd, struct response *q)
 		n = recv(fd, to, 65536, 0);
 		if (n > 0)
 			buf_commit(&b, (size_t)n);
-	} while (n > 0);
+		/* A call with a deadline is not begun again after a stop. */
+	} while (n > 0 || (n < 0 && errno == EINTR));
 	if (n < 0) {
 		assert_int_equal(errno, ECONNRESET);
 		q->reset = 1;

@@ -11,19 +11,14 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/memfd.h"
-#include "tests/unit/routes_store.h"
+#include "tests/unit/routes_impl.h"
 
 #define AT	"2026-08-22T10:00:00.123456789Z"
 
 static struct shared *sh;
-static struct loop *loop;
-static struct chan control, stored;
-static struct timer poll_timer;
-static int held = -1;		/* the connection of STOP */
 static char externals[16][64];
 static unsigned nexternals;
 static int killed;
-static uint64_t rotate_tag;
 
 /* --- answers ------------------------------------------------------------ */
 
@@ -428,14 +423,14 @@ grow(struct chan *c, const struct msg_events *m)
 	return 0;
 }
 
-static void
-grow_on(void)
+void
+stored_grow(struct chan *c)
 {
 	unsigned i, n = nwaiting;
 
 	nwaiting = 0;
 	for (i = 0; i < n; i++)
-		(void)grow(&stored, &waiting[i]);
+		(void)grow(c, &waiting[i]);
 }
 
 static int
@@ -560,7 +555,7 @@ on_pair_used(struct chan *c, const union msg_any *msg, int *fd)
 	return 0;
 }
 
-static chan_handler *const stored_handlers[MSG__COUNT] = {
+chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_PAIR_LIST] = on_pair_list,
 	[MSG_PAIR_ADD] = on_pair_add,
 	[MSG_PAIR_REVOKE] = on_pair_revoke,
@@ -583,190 +578,9 @@ static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_AUDIT_NOTE] = on_audit_note,
 };
 
-/* --- the monitor -------------------------------------------------------- */
-
-static int
-on_who(struct chan *c, const union msg_any *msg, int *fd)
-{
-	struct msg_who_reply m = { .tag = msg->who.tag,
-	    .inside = (uint32_t)sh->inside };
-
-	(void)fd;
-	sh->whos++;
-	(void)chan_send(c, MSG_WHO_REPLY, &m, -1);
-	return 0;
-}
-
-static int
-on_stop(struct chan *c, const union msg_any *msg, int *fd)
-{
-	(void)c;
-	(void)msg;
-	mem_close(&held);
-	held = mem_steal_fd(fd);
-	sh->stops++;
-	return 0;
-}
-
-static int
-on_peer_end_of_apid(struct chan *c, const union msg_any *msg, int *fd)
-{
-	(void)c;
-	(void)fd;
-	sh->lost += msg->peer_end.role == ROLE_STORED;
-	return 0;
-}
-
-/* A rotation, played as the monitor does it: the new token is SESSION_2. */
-static int
-on_token_rotate(struct chan *c, const union msg_any *msg, int *fd)
-{
-	struct msg_token_new m = { .serial = 2 };
-	uint8_t d[DIGEST_LEN];
-
-	(void)fd;
-	digest(SESSION_2, strlen(SESSION_2), d);
-	m.digest = (struct msg_bin){ d, sizeof(d) };
-	rotate_tag = msg->token_rotate.tag;
-	if (sh->rotate_fails) {
-		struct msg_token_rotated no = { .tag = rotate_tag,
-		    .code = TOKEN_FAILED };
-
-		(void)chan_send(c, MSG_TOKEN_ROTATED, &no, -1);
-		return 0;
-	}
-	(void)chan_send(c, MSG_TOKEN_NEW, &m, -1);
-	return 0;
-}
-
-static int
-on_token_seen(struct chan *c, const union msg_any *msg, int *fd)
-{
-	struct msg_token_end end = { .serial = 1, .left_ms = sh->overlap_ms };
-	struct msg_token_rotated done = { .tag = rotate_tag };
-
-	(void)fd;
-	if (msg->token_seen.serial != 2)
-		fatal("another token was seen");
-	(void)chan_send(c, MSG_TOKEN_END, &end, -1);
-	(void)chan_send(c, MSG_TOKEN_ROTATED, &done, -1);
-	return 0;
-}
-
-static chan_handler *const monitor_handlers[MSG__COUNT] = {
-	[MSG_TOKEN_ROTATE] = on_token_rotate,
-	[MSG_TOKEN_SEEN] = on_token_seen,
-	[MSG_PEER_END] = on_peer_end_of_apid,
-	[MSG_WHO] = on_who,
-	[MSG_STOP] = on_stop,
-};
-
-static void
-on_end(struct chan *c, int why)
-{
-	if (c == &control) {
-		if (why != CHAN_EOF)
-			fatal("apid lied: %s", c->blame);
-		exit(0);
-	}
-	if (why != CHAN_EOF)
-		fatal("apid lied to stored: %s", c->blame);
-	chan_close(c);
-}
-
-static void
-give_stored(void)
-{
-	struct msg_peer peer = { .role = ROLE_STORED };
-	int fds[2];
-
-	chan_close(&stored);
-	nwaiting = 0;
-	if (chan_pair(fds) < 0)
-		fatal("no pair");
-	if (chan_open(&stored, loop, &fds[0], ROLE_STORED, ROLE_APID,
-	    CS_SERVING, stored_handlers, NULL, on_end) < 0 ||
-	    chan_send(&control, MSG_PEER, &peer, fds[1]) < 0)
-		fatal("no stored");
-	mem_close(&fds[1]);
-}
-
-static void
-on_poll(struct timer *t)
-{
-	struct msg_shutdown bye = { 0 };
-
-	if (sh->die) {
-		chan_close(&stored);
-		sh->die = 0;
-	}
-	if (sh->restart) {
-		give_stored();
-		sh->restart = 0;
-	}
-	if (chan_is_open(&stored))
-		grow_on();
-	if (sh->release) {
-		mem_close(&held);
-		sh->release = 0;
-	}
-	if (sh->shutdown == 1) {
-		(void)chan_send(&control, MSG_SHUTDOWN, &bye, -1);
-		sh->shutdown = 2;
-	}
-	timer_start(loop, t, 2);
-}
-
-/* A row as the monitor sends it for an adapter of a manifest. */
-static void
-give_harness(void)
-{
-	struct msg_harness_row row = { .id = "mine", .label = "Mine",
-	    .exe = "mine", .prompt_flag = "--ask", .available = 1 };
-	struct msg_harness m;
-	autobuf struct buf b = { 0 };
-
-	if (msg_encode(&b, MSG_HARNESS_ROW, &row) < 0)
-		fatal("encode a harness");
-	m.harness = (struct msg_bin){ buf_head(&b), buf_left(&b) };
-	(void)chan_send(&control, MSG_HARNESS, &m, -1);
-}
-
-static void
-give_token(void)
-{
-	uint8_t d[DIGEST_LEN];
-	struct msg_token m = { .serial = 1, .digest = { d, sizeof(d) } };
-
-	digest(SESSION_1, strlen(SESSION_1), d);
-	if (chan_send(&control, MSG_TOKEN, &m, -1) < 0)
-		fatal("no token");
-}
-
 void
-store_serve(struct shared *shared, int fd, int listener,
-    const struct server_conf *conf, const struct identity_of *id)
+stored_begin(struct shared *shared)
 {
-	struct msg_listener m = { .owner_uid = conf->owner_uid,
-	    .overflow_uid = conf->overflow_uid, .pid = id->pid,
-	    .started_at = id->started_at, .socket = id->socket,
-	    .max_conns = conf->max_conns, .token_mode = conf->token,
-	    .pair_max_days = 90 };
-
 	sh = shared;
-	loop = loop_new();
-	stored.source.fd = -1;
-	if (chan_open(&control, loop, &fd, ROLE_MONITOR, ROLE_APID, CS_READY,
-	    monitor_handlers, NULL, on_end) < 0)
-		fatal("no control");
-	give_harness();
-	give_stored();
-	if (conf->token)
-		give_token();
-	if (chan_send(&control, MSG_LISTENER, &m, listener) < 0)
-		fatal("no listener");
-	close(listener);
-	poll_timer.cb = on_poll;
-	timer_start(loop, &poll_timer, 2);
-	exit(loop_run(loop));
+	nwaiting = 0;
 }

@@ -22,6 +22,7 @@ struct shared {
 	volatile int		restart;	/* stored goes and comes back */
 	volatile int		die;		/* stored goes */
 	volatile int		release;	/* STOP's connection closes */
+	volatile int		swept;		/* stored says so, for health */
 	volatile int		shutdown;
 	volatile int		rotate_fails;
 	volatile unsigned	overlap_ms;	/* of a rotation */

@@ -415,3 +415,64 @@ world_wait_status(struct world *w, int ms)
 		loop_once(w->loop, 5);
 	return status;
 }
+
+void
+world_say(int fd, const char *s)
+{
+	assert_int_equal(write(fd, s, strlen(s)), (ssize_t)strlen(s));
+}
+
+void
+world_expect(int fd, const char *want)
+{
+	char got[256];
+	size_t n = 0, len = strlen(want);
+	int64_t end = loop_now_ns() + (int64_t)SOON * 1000000;
+	ssize_t r;
+
+	while (n < len && loop_now_ns() < end) {
+		r = read(fd, got + n, len - n);
+		if (r > 0)
+			n += (size_t)r;
+		else
+			usleep(1000);
+	}
+	assert_int_equal(n, len);
+	assert_memory_equal(got, want, len);
+}
+
+void
+world_payload_ends(struct world *w)
+{
+	mem_close(&w->io[0]);
+	mem_close(&w->io[1]);
+	mem_close(&w->io[2]);
+	mem_close(&w->tty);
+}
+
+bool
+world_ended(const struct world *w)
+{
+	return w->has_exit;
+}
+
+bool
+world_has_output(const struct world *w)
+{
+	return buf_left(&w->out) != 0;
+}
+
+static bool
+replied(const struct world *w)
+{
+	return w->reply[0] != 0;
+}
+
+uint32_t
+world_answer(struct world *w, const void *p, size_t n, bool eof)
+{
+	w->reply[0] = 0;
+	world_input(w, 0, p, n, eof);
+	assert_true(world_wait(w, replied, SOON));
+	return w->reply[0] - 1;
+}

@@ -72,4 +72,17 @@ int	world_status(struct world *);
 /* The same after at most ms. */
 int	world_wait_status(struct world *, int ms);
 
+#define SOON	5000		/* a deadline, not a wait */
+
+/* The payload writes s; it reads exactly want. */
+void	world_say(int fd, const char *s);
+void	world_expect(int fd, const char *want);
+/* What an input was answered: an outcome of input.h. */
+uint32_t	world_answer(struct world *, const void *, size_t, bool eof);
+/* It has closed all that it had. */
+void	world_payload_ends(struct world *);
+/* To wait for: its end is on record; some output is. */
+bool	world_ended(const struct world *);
+bool	world_has_output(const struct world *);
+
 #endif

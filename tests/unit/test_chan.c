@@ -2,8 +2,11 @@
  * The dispatcher: one case a refusal.  Whatever is sent, only the peer's
  * channel ends, and no handler has run.
  */
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -382,6 +385,77 @@ what_a_slow_peer_missed_arrives_in_order(void **state)
 	assert_int_equal(chan_queued(&chan), 0);
 }
 
+/* --- descriptors of one user that are on the way --- */
+
+#define FEW	40
+
+/* As many as may be, in a socket that nobody reads; the errno of the last. */
+static int
+fill(int sock)
+{
+	union {
+		struct cmsghdr	align;
+		char		space[CMSG_SPACE(sizeof(int))];
+	} ctl = { 0 };
+	struct iovec iov = { .iov_base = &ctl, .iov_len = 1 };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = ctl.space, .msg_controllen = sizeof(ctl.space) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+	int i;
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	for (i = 0; i < 2 * FEW; i++)
+		if (sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
+			return errno;
+	return 0;
+}
+
+/* In a process of another user, since root is not counted: 0, or where. */
+static int
+sends_when_there_is_room(void)
+{
+	const struct rlimit few = { FEW, FEW };
+	struct msg_peer m = { .role = ROLE_RUNNER, .session = "s" };
+	char data[4096];
+	int away[2], ours[2], i;
+
+	if (chan_pair(away) < 0 || chan_pair(ours) < 0 ||
+	    setrlimit(RLIMIT_NOFILE, &few) == -1 ||
+	    (geteuid() == 0 && setresuid(54321, 54321, 54321) == -1))
+		return 1;
+	if (fill(away[0]) != ETOOMANYREFS)
+		return 2;
+	if (chan_send(&chan, MSG_PEER, &m, ours[0]) != 0)
+		return 3;
+	for (i = 0; i < 3; i++)
+		loop_once(loop, 50);
+	if (chan_queued(&chan) == 0 ||
+	    recv(peer, data, sizeof(data), MSG_DONTWAIT) != -1)
+		return 4;
+	close(away[0]);
+	close(away[1]);
+	while (chan_queued(&chan) != 0)
+		loop_once(loop, 1000);
+	return recv(peer, data, sizeof(data), MSG_DONTWAIT) > 0 ? 0 : 5;
+}
+
+static void
+a_descriptor_waits_while_its_user_has_many_on_the_way(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(sends_when_there_is_room());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -409,6 +483,7 @@ main(void)
 		T(an_empty_packet),
 		T(hanging_up_is_no_lie),
 		T(what_a_slow_peer_missed_arrives_in_order),
+		T(a_descriptor_waits_while_its_user_has_many_on_the_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,6 +230,25 @@ a_line_is_one_line(void **state)
 	assert_string_equal(buf_head(&cut), "gr...");
 }
 
+static void
+other_terminals_get_ascii(void **state)
+{
+	static const char in[] = "gr\xc3\xbc\xc4\x9b \xe2\x82\xac \xff";
+	static const char want[] = "gr\\u{fc}\\u{11b} \\u{20ac} \\xff";
+	autobuf struct buf line = { 0 }, out = { 0 };
+	struct text_filter f = { 0 };
+
+	(void)state;
+	text_ascii_only(true);
+	text_line(&line, in, strlen(in), 100);
+	text_filter(&f, in, 3, &out);		/* half of the u */
+	text_filter(&f, in + 3, strlen(in) - 3, &out);
+	text_filter_end(&f, &out);
+	text_ascii_only(false);
+	assert_string_equal(buf_head(&line), want);
+	assert_string_equal(buf_head(&out), want);
+}
+
 /* What help, completion and the manual are made from. */
 static void
 verbs_say_what_they_are(void **state)
@@ -291,6 +310,92 @@ verbs_have_manual_pages(void **state)
 }
 
 static void
+manual(char *page, size_t len)
+{
+	const char *dir = getenv("srcdir");
+	char path[512];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/doc/covenctl.1",
+	    dir != NULL ? dir : ".");
+	f = fopen(path, "r");
+	assert_non_null(f);
+	page[fread(page, 1, len - 1, f)] = '\0';
+	(void)fclose(f);
+}
+
+/* The item of covenctl.1 for a verb, up to the next one; NULL: none. */
+static const char *
+manual_item(const char *page, const char *name, size_t *len)
+{
+	char head[64];
+	const char *at = page, *end;
+	size_t n = (size_t)snprintf(head, sizeof(head), "\n.It Ic %s", name);
+
+	while ((at = strstr(at, head)) != NULL && at[n] != ' ' &&
+	    at[n] != '\n')
+		at += n;
+	if (at == NULL)
+		return NULL;
+	/* Items of one description stand in lines one after the other. */
+	for (end = at + n; (end = strstr(end, "\n.It ")) != NULL; end++) {
+		const char *line = strchr(end + 1, '\n');
+
+		if (line != NULL && strncmp(line, "\n.It ", 5) != 0)
+			break;
+	}
+	*len = end != NULL ? (size_t)(end - at) : strlen(at);
+	return at;
+}
+
+/* The page of all verbs lists each with its options, and no others. */
+static void
+the_manual_lists_every_verb(void **state)
+{
+	const struct verb *v;
+	static char page[65536];
+	const char *at;
+	size_t n, len = 0;
+
+	(void)state;
+	manual(page, sizeof(page));
+	v = verb_table(&n);
+	for (size_t i = 0; i < n; i++) {
+		/* What run and exec share is described behind the verbs. */
+		bool options = strcmp(v[i].name, "run") != 0 &&
+		    strcmp(v[i].name, "exec") != 0;
+
+		at = manual_item(page, v[i].name, &len);
+		if (at == NULL)
+			fail_msg("doc/covenctl.1 has no %s", v[i].name);
+		for (size_t o = 0; o < OPT_COUNT; o++) {
+			char want[64];
+			const char *named;
+
+			(void)snprintf(want, sizeof(want), "Fl -%s",
+			    opt_table()[o].name);
+			named = strstr(options ? at : page, want);
+			if ((v[i].opts & UINT64_C(1) << o) != 0 &&
+			    (named == NULL ||
+			    (options && named > at + len)))
+				fail_msg("doc/covenctl.1, %s: no --%s",
+				    v[i].name, opt_table()[o].name);
+		}
+	}
+	for (at = page; (at = strstr(at, "\n.It Ic ")) != NULL; at++) {
+		const char *name = at + strlen("\n.It Ic ");
+		size_t two, one = strcspn(name, " \n");
+
+		two = name[one] == ' ' ? one + 1 +
+		    strcspn(name + one + 1, " \n") : one;
+		if (verb_find(name, one) == NULL &&
+		    verb_find(name, two) == NULL)
+			fail_msg("doc/covenctl.1: %.*s is no verb", (int)two,
+			    name);
+	}
+}
+
+static void
 help_is_the_golden_file(void **state)
 {
 	const char *src = getenv("srcdir");
@@ -321,10 +426,12 @@ main(void)
 		cmocka_unit_test(json_is_read_strictly),
 		cmocka_unit_test(json_members_have_their_kind),
 		cmocka_unit_test(text_is_escaped_for_a_terminal),
+		cmocka_unit_test(other_terminals_get_ascii),
 		cmocka_unit_test(long_sequences_are_not_held),
 		cmocka_unit_test(a_line_is_one_line),
 		cmocka_unit_test(verbs_say_what_they_are),
 		cmocka_unit_test(verbs_have_manual_pages),
+		cmocka_unit_test(the_manual_lists_every_verb),
 		cmocka_unit_test(help_is_the_golden_file),
 	};
 

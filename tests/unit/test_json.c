@@ -25,6 +25,7 @@ static const struct {
 	    "{\"a\":[1,2.50,true,false,null]}" },
 	{ BYTES("\"x\\u00e9\\n/\""), "\"x\xc3\xa9\\n/\"" },
 	{ BYTES("\"\\ud83d\\ude00\""), "\"\xf0\x9f\x98\x80\"" },
+	{ BYTES("[\"\xc3\xa9\xe2\x82\xac\"]"), "[\"\xc3\xa9\xe2\x82\xac\"]" },
 	{ BYTES("5"), "5" },
 	{ BYTES("null"), "null" },
 	{ BYTES("-0.5e+3"), "-0.5e+3" },

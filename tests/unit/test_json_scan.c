@@ -14,6 +14,7 @@
 #define BYTES(s)	s, sizeof(s) - 1
 #define ALONE1		"the first half of a surrogate pair alone"
 #define ALONE2		"the second half of a surrogate pair alone"
+#define COMMA		"a comma before a bracket"
 #define CONTROL		"a control character in a string"
 #define ESCAPE		"an escape that JSON has not"
 #define LARGE		"a number that is too large"
@@ -36,7 +37,10 @@ static const struct {
 	    NULL },
 	{ BYTES("[\"\\u0000\",{\"a\":1}]"), 1, 0, NULL },
 	/* structure is json-c's */
-	{ BYTES("[1,,]{}"), 0, 0, NULL },
+	{ BYTES("[,,1]{}"), 0, 0, NULL },
+	{ BYTES("[\"\xc3\xa9\",\n1]"), 0, 0, NULL },
+	{ BYTES("[1,\n ]"), 0, 2, COMMA },
+	{ BYTES("{\"a\":1,}"), 1, 1, COMMA },
 	{ BYTES("{\"a\"::1}"), 2, 0, NULL },
 	{ BYTES("{\"a\":1,\"a\":2}"), 2, 0, NULL },
 	{ BYTES("[}"), 0, 0, NULL },

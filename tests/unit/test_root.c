@@ -20,6 +20,7 @@ static char top[] = "/tmp/coven-root-XXXXXX";
 static struct home home;
 static struct owner owner;
 static struct conf conf;
+static const struct judge judge = { &home, &owner, &conf };
 
 static char *
 in_top(const char *rest)
@@ -135,7 +136,7 @@ rules(void **state)
 		enum run_code code;
 
 		why[0] = '\0';
-		code = root_open(&r, name, cases[i].cwd, &home, &owner, &conf,
+		code = root_open(&r, name, cases[i].cwd, &judge,
 		    why, sizeof(why));
 		if (code != cases[i].code)
 			print_message("%s + %s: %s\n", name, cases[i].cwd, why);
@@ -157,7 +158,7 @@ a_relative_root_is_refused(void **state)
 	char why[1024];
 
 	(void)state;
-	assert_int_equal(root_open(&r, "home/work", "", &home, &owner, &conf,
+	assert_int_equal(root_open(&r, "home/work", "", &judge,
 	    why, sizeof(why)), RUN_BAD_ROOT);
 }
 
@@ -173,7 +174,7 @@ allow_opens_what_deny_closed(void **state)
 	(void)state;
 	allow.text = path;
 	assert_int_equal(conf_apply(&conf, &allow, CONF_OWNER, why), 0);
-	assert_int_equal(root_open(&r, path, "", &home, &owner, &conf, why,
+	assert_int_equal(root_open(&r, path, "", &judge, why,
 	    sizeof(why)), RUN_OK);
 	root_close(&r);
 }

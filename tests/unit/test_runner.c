@@ -23,60 +23,12 @@
 #include "coven-runner/input.h"
 #include "coven-runner/out.h"
 #include "coven-runner/run.h"
+#include "coven-runner/window.h"
 #include "sandbox/landlock.h"
 #include "sandbox/profile.h"
 #include "tests/unit/runner_world.h"
 
-#define SOON	5000		/* a deadline, not a wait */
-
 static const struct world_spec pipes = { .transport = TRANSPORT_PIPES };
-static const struct world_spec tty = { .transport = TRANSPORT_PTY };
-
-static void
-say(int fd, const char *s)
-{
-	assert_int_equal(write(fd, s, strlen(s)), (ssize_t)strlen(s));
-}
-
-static void
-expect(int fd, const char *want)
-{
-	char got[256];
-	size_t n = 0, len = strlen(want);
-	int64_t end = loop_now_ns() + (int64_t)SOON * 1000000;
-	ssize_t r;
-
-	while (n < len && loop_now_ns() < end) {
-		r = read(fd, got + n, len - n);
-		if (r > 0)
-			n += (size_t)r;
-		else
-			usleep(1000);
-	}
-	assert_int_equal(n, len);
-	assert_memory_equal(got, want, len);
-}
-
-static void
-payload_ends(struct world *w)
-{
-	mem_close(&w->io[0]);
-	mem_close(&w->io[1]);
-	mem_close(&w->io[2]);
-	mem_close(&w->tty);
-}
-
-static bool
-ended(const struct world *w)
-{
-	return w->has_exit;
-}
-
-static bool
-has_output(const struct world *w)
-{
-	return buf_left(&w->out) != 0;
-}
 
 static bool
 has_both(const struct world *w)
@@ -93,16 +45,16 @@ output_then_exit_in_order(void **state)
 
 	(void)state;
 	world_start(&w, &pipes);
-	say(w.io[1], "to out\n");
-	say(w.io[2], "to err\n");
+	world_say(w.io[1], "to out\n");
+	world_say(w.io[2], "to err\n");
 	assert_true(world_wait(&w, has_both, SOON));
-	say(w.io[1], "last words");
+	world_say(w.io[1], "last words");
 	w.ack = false;
 	world_init_ends(&w, 3, 0);
 	world_run(&w, 50);
 	assert_false(w.has_exit);	/* the pipes are still open */
-	payload_ends(&w);
-	assert_true(world_wait(&w, ended, SOON));
+	world_payload_ends(&w);
+	assert_true(world_wait(&w, world_ended, SOON));
 	assert_string_equal(buf_head(&w.out), "to out\nlast words");
 	assert_string_equal(buf_head(&w.err), "to err\n");
 	assert_int_equal(w.exit.has_code, 1);
@@ -159,8 +111,8 @@ every_end_is_told(void **state)
 
 		world_start(&w, &s);
 		world_init_ends(&w, e->code, e->signo);
-		payload_ends(&w);
-		if (!world_wait(&w, ended, SOON))
+		world_payload_ends(&w);
+		if (!world_wait(&w, world_ended, SOON))
 			fail_msg("%s: no exit", e->name);
 		if (w.exit.has_code != e->has_code ||
 		    w.exit.exit_code != e->exit_code ||
@@ -229,12 +181,12 @@ a_pipe_held_open_does_not_hold_the_end(void **state)
 
 	(void)state;
 	world_start(&w, &pipes);
-	say(w.io[1], "x");
-	assert_true(world_wait(&w, has_output, SOON));
+	world_say(w.io[1], "x");
+	assert_true(world_wait(&w, world_has_output, SOON));
 	world_init_ends(&w, 0, 0);
 	world_run(&w, LIMIT_RUNNER_DRAIN_MS - 1000);
 	assert_false(w.has_exit);
-	assert_true(world_wait(&w, ended, LIMIT_RUNNER_DRAIN_MS + SOON));
+	assert_true(world_wait(&w, world_ended, LIMIT_RUNNER_DRAIN_MS + SOON));
 	assert_int_equal(world_wait_status(&w, SOON), 0);
 	world_end(&w);
 }
@@ -250,12 +202,12 @@ split_code_points_are_joined(void **state)
 	(void)state;
 	world_start(&w, &pipes);
 	for (i = 0; i < nitems(parts); i++) {
-		say(w.io[1], parts[i]);
+		world_say(w.io[1], parts[i]);
 		world_run(&w, 30);
 	}
 	world_init_ends(&w, 0, 0);
-	payload_ends(&w);
-	assert_true(world_wait(&w, ended, SOON));
+	world_payload_ends(&w);
+	assert_true(world_wait(&w, world_ended, SOON));
 	assert_string_equal(buf_head(&w.out), "a\xf0\x9f\x98\x80" "b"
 	    "\xe2\x82\xac" "c");
 	assert_int_equal(w.with_b64, 0);
@@ -275,7 +227,7 @@ writer(struct world *w, size_t n)
 
 	assert_true(pid >= 0);
 	if (pid != 0) {
-		payload_ends(w);
+		world_payload_ends(w);
 		return pid;
 	}
 	if (dup2(w->io[1], 1) == -1 || fcntl(1, F_SETFL, 0) == -1 ||
@@ -328,7 +280,7 @@ eight_mebibytes_of_anything_arrive(void **state)
 	world_start(&w, &pipes);
 	pid = writer(&w, BIG);
 	world_init_ends(&w, 0, 0);
-	assert_true(world_wait(&w, ended, 30000));
+	assert_true(world_wait(&w, world_ended, 30000));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_random(&w.out, BIG);
@@ -376,7 +328,7 @@ a_store_that_dies_loses_and_doubles_nothing(void **state)
 	world_run(&w, 20);
 	world_ack(&w, w.have);
 	world_init_ends(&w, 0, 0);
-	assert_true(world_wait(&w, ended, 30000));
+	assert_true(world_wait(&w, world_ended, 30000));
 	assert_random(&w.out, BIG);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(world_wait_status(&w, SOON), 0);
@@ -391,16 +343,16 @@ the_end_survives_a_store_that_dies(void **state)
 	(void)state;
 	world_start(&w, &pipes);
 	w.ack = false;
-	say(w.io[1], "x");
-	assert_true(world_wait(&w, has_output, SOON));
+	world_say(w.io[1], "x");
+	assert_true(world_wait(&w, world_has_output, SOON));
 	world_init_ends(&w, 0, 0);
-	payload_ends(&w);
-	assert_true(world_wait(&w, ended, SOON));
+	world_payload_ends(&w);
+	assert_true(world_wait(&w, world_ended, SOON));
 	world_stored_dies(&w);
 	assert_int_equal(world_wait_status(&w, 50), -1);
 	w.has_exit = false;
 	world_stored_returns(&w, 1);
-	assert_true(world_wait(&w, ended, SOON));
+	assert_true(world_wait(&w, world_ended, SOON));
 	world_stored_dies(&w);
 	/* It was durable, only the acknowledgement was lost. */
 	world_stored_returns(&w, 2);
@@ -443,13 +395,13 @@ a_slow_store_slows_the_payload(void **state)
 	total = push(&w, w.io[1]);
 	assert_in_range(total, LIMIT_RUNNER_WINDOW / 2,
 	    LIMIT_RUNNER_WINDOW + (1u << 20));
-	assert_true(w.have <= 128);
+	assert_true(w.have <= WINDOW_WRITES);
 	assert_true(buf_left(&w.out) <= LIMIT_RUNNER_WINDOW);
 	w.ack = true;
 	world_ack(&w, w.have);
 	world_init_ends(&w, 0, 0);
-	payload_ends(&w);
-	assert_true(world_wait(&w, ended, SOON));
+	world_payload_ends(&w);
+	assert_true(world_wait(&w, world_ended, SOON));
 	assert_int_equal(buf_left(&w.out), total);
 	world_end(&w);
 }
@@ -476,7 +428,7 @@ a_trickle_is_gathered(void **state)
 	world_start(&w, &pipes);
 	w.ack = false;
 	for (i = 0; i < 500; i++) {
-		say(w.io[1], "x");
+		world_say(w.io[1], "x");
 		if (i >= RUN_SMALL)
 			continue;
 		/* Nothing waits for company while few are in flight. */
@@ -490,231 +442,6 @@ a_trickle_is_gathered(void **state)
 	world_ack(&w, RUN_SMALL);
 	assert_true(world_wait(&w, all_500, SOON));
 	assert_true(w.have <= 3 * RUN_SMALL);
-	world_end(&w);
-}
-
-/* --- input --- */
-
-static bool
-replied(const struct world *w)
-{
-	return w->reply[0] != 0;
-}
-
-static uint32_t
-input(struct world *w, const void *p, size_t n, bool eof)
-{
-	w->reply[0] = 0;
-	world_input(w, 0, p, n, eof);
-	assert_true(world_wait(w, replied, SOON));
-	return w->reply[0] - 1;
-}
-
-static void
-input_reaches_the_payload(void **state)
-{
-	struct world w;
-	char c;
-
-	(void)state;
-	world_start(&w, &pipes);
-	assert_int_equal(input(&w, "one\n", 4, false), INPUT_QUEUED);
-	assert_int_equal(input(&w, "two\n", 4, true), INPUT_QUEUED);
-	expect(w.io[0], "one\ntwo\n");
-	assert_int_equal(read(w.io[0], &c, 1), 0);
-	assert_int_equal(input(&w, "three\n", 6, false), INPUT_CLOSED);
-	world_end(&w);
-}
-
-static void
-unread_input_holds_up_nothing(void **state)
-{
-	autofree char *big = mem_zalloc(1, LIMIT_INPUT_QUEUE);
-	struct world w;
-
-	(void)state;
-	world_start(&w, &pipes);
-	assert_int_equal(input(&w, big, LIMIT_INPUT_QUEUE, false),
-	    INPUT_QUEUED);
-	assert_int_equal(input(&w, big, LIMIT_INPUT_QUEUE, false), INPUT_FULL);
-	say(w.io[1], "still here\n");
-	assert_true(world_wait(&w, has_output, SOON));
-	world_init_ends(&w, 0, 0);
-	payload_ends(&w);
-	assert_true(world_wait(&w, ended, SOON));
-	assert_int_equal(world_wait_status(&w, SOON), 0);
-	world_end(&w);
-}
-
-static void
-input_to_a_closed_reader_is_refused(void **state)
-{
-	struct world w;
-
-	(void)state;
-	world_start(&w, &pipes);
-	mem_close(&w.io[0]);
-	assert_int_equal(input(&w, "x", 1, false), INPUT_CLOSED);
-	assert_int_equal(input(&w, "x", 1, false), INPUT_CLOSED);
-	say(w.io[1], "alive");
-	assert_true(world_wait(&w, has_output, SOON));
-	world_end(&w);
-}
-
-static void
-a_prompt_with_its_end_makes_a_sink(void **state)
-{
-	struct world_spec s = { .transport = TRANSPORT_PIPES,
-	    .harness = "codex", .prompt = "do it", .eof = true };
-	struct world w;
-	int64_t end;
-	char c;
-
-	(void)state;
-	world_start(&w, &s);
-	expect(w.io[0], "do it");
-	while (read(w.io[0], &c, 1) == -1)	/* until its end is there */
-		usleep(1000);
-	assert_int_equal(input(&w, "x", 1, false), INPUT_QUEUED);
-	world_init_ends(&w, 0, 0);
-	end = loop_now_ns() + (int64_t)SOON * 1000000;
-	while (input(&w, "x", 1, false) != INPUT_CLOSED)
-		assert_true(loop_now_ns() < end);
-	world_end(&w);
-}
-
-/* --- terminal --- */
-
-static void
-raw(int fd)
-{
-	struct termios t;
-
-	assert_int_equal(tcgetattr(fd, &t), 0);
-	cfmakeraw(&t);
-	assert_int_equal(tcsetattr(fd, TCSANOW, &t), 0);
-	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
-}
-
-static void
-a_terminal_is_answered_and_fed(void **state)
-{
-	struct world w;
-
-	(void)state;
-	world_start(&w, &tty);
-	raw(w.tty);
-	say(w.tty, "a\033[6nb\033[");
-	expect(w.tty, "\033[1;1R");
-	say(w.tty, "5nc");
-	expect(w.tty, "\033[0n");
-	assert_int_equal(input(&w, "keys", 4, false), INPUT_QUEUED);
-	expect(w.tty, "keys");
-	assert_int_equal(input(&w, "z", 1, true), INPUT_QUEUED);
-	expect(w.tty, "z\004\004");
-	/* Closing it is not its end: someone may open it again. */
-	assert_true(world_wait(&w, has_output, SOON));
-	world_init_ends(&w, 0, 0);
-	world_run(&w, 50);
-	assert_false(w.has_exit);
-	payload_ends(&w);
-	assert_true(world_wait(&w, ended, SOON));
-	assert_string_equal(buf_head(&w.out), "abc");
-	assert_int_equal(world_wait_status(&w, SOON), 0);
-	world_end(&w);
-}
-
-static uint64_t size_tag;
-
-static bool
-has_size_reply(const struct world *w)
-{
-	return w->reply[size_tag] != 0;
-}
-
-/* The runner's answer to a new size. */
-static uint32_t
-resize(struct world *w, uint32_t rows, uint32_t cols)
-{
-	struct msg_run_resize m = { .tag = ++size_tag, .rows = rows,
-	    .cols = cols };
-
-	w->reply[size_tag] = 0;
-	assert_int_equal(chan_send(&w->stored, MSG_RUN_RESIZE, &m, -1), 0);
-	assert_true(world_wait(w, has_size_reply, SOON));
-	return w->reply[size_tag] - 1;
-}
-
-static void
-a_terminal_has_the_size_that_it_is_given(void **state)
-{
-	struct winsize ws;
-	struct world w;
-
-	(void)state;
-	size_tag = 0;
-	world_start(&w, &tty);
-	raw(w.tty);
-	say(w.tty, "x");
-	assert_true(world_wait(&w, has_output, SOON));
-	assert_int_equal(resize(&w, 33, 999), 0);
-	assert_int_equal(ioctl(w.tty, TIOCGWINSZ, &ws), 0);
-	assert_int_equal(ws.ws_row, 33);
-	assert_int_equal(ws.ws_col, 999);
-	assert_int_equal(resize(&w, LIMIT_TTY_SIZE, 1), 0);
-	assert_int_equal(ioctl(w.tty, TIOCGWINSZ, &ws), 0);
-	assert_int_equal(ws.ws_row, LIMIT_TTY_SIZE);
-	assert_int_equal(ws.ws_col, 1);
-	payload_ends(&w);
-	world_init_ends(&w, 0, 0);
-	assert_true(world_wait(&w, ended, SOON));
-	world_end(&w);
-}
-
-static void
-pipes_have_no_size(void **state)
-{
-	struct world w;
-
-	(void)state;
-	size_tag = 0;
-	world_start(&w, &pipes);
-	assert_int_equal(resize(&w, 24, 80), 1);
-	payload_ends(&w);
-	world_init_ends(&w, 0, 0);
-	assert_true(world_wait(&w, ended, SOON));
-	world_end(&w);
-}
-
-static bool
-has_after(const struct world *w)
-{
-	return buf_left(&w->out) == strlen("before after");
-}
-
-static void
-a_terminal_closed_by_all_may_be_opened_again(void **state)
-{
-	char name[64];
-	struct world w;
-
-	(void)state;
-	world_start(&w, &tty);
-	raw(w.tty);
-	assert_int_equal(ttyname_r(w.tty, name, sizeof(name)), 0);
-	say(w.tty, "before ");
-	assert_true(world_wait(&w, has_output, SOON));
-	mem_close(&w.tty);
-	world_run(&w, 100);
-	w.tty = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	assert_true(w.tty >= 0);
-	raw(w.tty);
-	say(w.tty, "after");
-	assert_true(world_wait(&w, has_after, SOON));
-	assert_string_equal(buf_head(&w.out), "before after");
-	payload_ends(&w);
-	world_init_ends(&w, 0, 0);
-	assert_true(world_wait(&w, ended, SOON));
 	world_end(&w);
 }
 
@@ -733,10 +460,11 @@ a_store_that_lies_ends_the_runner(void **state)
 	(void)state;
 	for (i = 0; i < nitems(lies); i++) {
 		world_start(&w, &pipes);
-		say(w.io[1], "x");
-		assert_true(world_wait(&w, has_output, SOON));
+		world_say(w.io[1], "x");
+		assert_true(world_wait(&w, world_has_output, SOON));
 		/* Its answer comes after the acknowledgement was heard. */
-		assert_int_equal(input(&w, "x", 1, false), INPUT_QUEUED);
+		assert_int_equal(world_answer(&w, "x", 1, false),
+		    INPUT_QUEUED);
 		if (lies[i].resume) {
 			world_stored_dies(&w);
 			world_stored_returns(&w, lies[i].n);
@@ -775,14 +503,6 @@ main(void)
 		cmocka_unit_test(the_end_survives_a_store_that_dies),
 		cmocka_unit_test(a_slow_store_slows_the_payload),
 		cmocka_unit_test(a_trickle_is_gathered),
-		cmocka_unit_test(input_reaches_the_payload),
-		cmocka_unit_test(unread_input_holds_up_nothing),
-		cmocka_unit_test(input_to_a_closed_reader_is_refused),
-		cmocka_unit_test(a_prompt_with_its_end_makes_a_sink),
-		cmocka_unit_test(a_terminal_is_answered_and_fed),
-		cmocka_unit_test(a_terminal_has_the_size_that_it_is_given),
-		cmocka_unit_test(pipes_have_no_size),
-		cmocka_unit_test(a_terminal_closed_by_all_may_be_opened_again),
 		cmocka_unit_test(a_store_that_lies_ends_the_runner),
 		cmocka_unit_test(the_runner_ends_with_the_monitor),
 	};
@@ -793,10 +513,6 @@ main(void)
 		cmocka_unit_test(eight_mebibytes_of_anything_arrive),
 		cmocka_unit_test(a_store_that_dies_loses_and_doubles_nothing),
 		cmocka_unit_test(a_slow_store_slows_the_payload),
-		cmocka_unit_test(unread_input_holds_up_nothing),
-		cmocka_unit_test(a_terminal_is_answered_and_fed),
-		cmocka_unit_test(a_terminal_has_the_size_that_it_is_given),
-		cmocka_unit_test(a_terminal_closed_by_all_may_be_opened_again),
 		cmocka_unit_test(a_store_that_lies_ends_the_runner),
 	};
 	int failed;

@@ -18,30 +18,7 @@
 #include "sandbox/profile.h"
 #include "tests/unit/runner_world.h"
 
-#define SOON	5000		/* a deadline, not a wait */
-
 static const struct world_spec pipes = { .transport = TRANSPORT_PIPES };
-
-static void
-say(int fd, const char *s)
-{
-	assert_int_equal(write(fd, s, strlen(s)), (ssize_t)strlen(s));
-}
-
-static void
-payload_ends(struct world *w)
-{
-	mem_close(&w->io[0]);
-	mem_close(&w->io[1]);
-	mem_close(&w->io[2]);
-	mem_close(&w->tty);
-}
-
-static bool
-ended(const struct world *w)
-{
-	return w->has_exit;
-}
 
 static void
 raw(int fd)
@@ -95,12 +72,12 @@ secrets_are_not_sent(void **state)
 		if (on_tty)
 			raw(w.tty);
 		for (k = 0; k < nitems(s->in) && s->in[k] != NULL; k++) {
-			say(on_tty ? w.tty : w.io[1], s->in[k]);
+			world_say(on_tty ? w.tty : w.io[1], s->in[k]);
 			world_run(&w, s->wait_ms);
 		}
-		payload_ends(&w);
+		world_payload_ends(&w);
 		world_init_ends(&w, 0, 0);
-		assert_true(world_wait(&w, ended, SOON));
+		assert_true(world_wait(&w, world_ended, SOON));
 		print_message("    %s\n", s->name);
 		assert_string_equal(buf_head(&w.out), s->out);
 		world_end(&w);
@@ -121,11 +98,11 @@ what_may_begin_a_secret_is_sent_in_the_end(void **state)
 
 	(void)state;
 	world_start(&w, &pipes);
-	say(w.io[1], "sk-Abc");
+	world_say(w.io[1], "sk-Abc");
 	assert_true(world_wait(&w, has_beginning, SOON));
-	payload_ends(&w);
+	world_payload_ends(&w);
 	world_init_ends(&w, 0, 0);
-	assert_true(world_wait(&w, ended, SOON));
+	assert_true(world_wait(&w, world_ended, SOON));
 	world_end(&w);
 }
 

@@ -184,6 +184,9 @@ a_transaction_sees_itself(void **state)
 
 /* --- what did not commit --- */
 
+/* ext4 keeps a page that said where the cut part lay; st_blocks counts it. */
+#define FS_OWN_BLOCKS	8
+
 static void
 a_rollback_leaves_no_bulk(void **state)
 {
@@ -203,7 +206,7 @@ a_rollback_leaves_no_bulk(void **state)
 			put(a, 7, 300000, 1);
 		store_rollback(st);
 		assert_true(is_there(1, &after));
-		assert_int_equal(after, before);
+		assert_true(after <= before + FS_OWN_BLOCKS);
 		assert_int_equal(store_begin(st), 0);
 		put(a, 2 + turn, turn == 1 ? 200000 : 30, 1);
 		assert_int_equal(store_commit(st), 0);
