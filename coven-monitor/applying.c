@@ -143,6 +143,7 @@ open_project(struct monitor *m, int work, struct root *root, int64_t *made_ns,
 	autofree char *path = NULL;
 	struct stat st;
 	int r = work_read_origin(work, &m->owner, &from);
+	const struct judge rules = { &m->home, &m->owner, &m->conf };
 	enum run_code code;
 
 	path = from.path;
@@ -151,8 +152,7 @@ open_project(struct monitor *m, int work, struct root *root, int64_t *made_ns,
 		return r;
 	}
 	owner_enter(&m->owner);
-	code = root_open(root, path, "", &m->home, &m->owner, &m->conf, why,
-	    len);
+	code = root_open(root, path, "", &rules, why, len);
 	owner_leave(&m->owner);
 	if (code != RUN_OK)
 		return -EACCES;
