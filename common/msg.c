@@ -62,12 +62,15 @@ static const char *const role_names[ROLE__COUNT] = {
 	[ROLE_RUNNER] = "runner",
 	[ROLE_INIT] = "init",
 	[ROLE_CONFREAD] = "confread",
+	[ROLE_GATEWAY] = "gateway",
+	[ROLE_RESOLVER] = "resolver",
 };
 
 static const char *const fd_kind_names[] = {
 	[FD_NONE] = "-",
 	[FD_SOCKET] = "socket",
 	[FD_LISTENER] = "listener",
+	[FD_TCP_LISTENER] = "TCP listener",
 	[FD_CONN] = "connection",
 	[FD_PIDFD] = "pidfd",
 	[FD_MEMFD] = "memfd",

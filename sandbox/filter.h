@@ -12,6 +12,8 @@ enum filter_id {
 	FILTER_STORED,
 	FILTER_RUNNER,
 	FILTER_CONFREAD,
+	FILTER_GATEWAY,
+	FILTER_RESOLVER,
 	FILTER_PAYLOAD,		/* init and payload: denies by set */
 	FILTER__COUNT
 };
