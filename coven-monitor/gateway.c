@@ -50,40 +50,40 @@ backoff_ms(const struct child *c, unsigned *fails)
 	return (int64_t)LIMIT_RESTART_FIRST_MS << (*fails)++;
 }
 
-/* Both are there: they get each other, and the gateway its work. */
-static void
-join(struct pair *p)
+static int
+serve(struct pair *p)
 {
-	if (p->way.gateway.ready && p->way.resolver.ready &&
-	    monitor_join(&p->way.gateway, &p->way.resolver, id_of(p)) < 0)
-		child_kill(&p->way.resolver);
-}
-
-static void
-on_gateway_ready(struct child *c)
-{
-	struct pair *p = c->pair;
-	const struct conf *conf = &c->monitor->conf;
+	const struct conf *conf = &p->monitor->conf;
+	struct chan *c = &p->way.gateway.control;
 	uint64_t most = (uint64_t)conf->net_mib << 20;
 	struct msg_gateway_rules rules = { .max_conns = conf->net_conns,
 	    .rate = conf->net_rate, .limited = conf->net_mib != 0,
 	    .left = p->way.used < most ? most - p->way.used : 0 };
-	struct msg_gateway_serve serve = { 0 };
-	int r;
+	struct msg_gateway_serve go = { 0 };
+	int r = chan_send(c, MSG_GATEWAY_RULES, &rules, p->way.rules);
 
-	join(p);
-	r = chan_send(&c->control, MSG_GATEWAY_RULES, &rules, p->way.rules);
-	if (r == 0)
-		r = chan_send(&c->control, MSG_GATEWAY_SERVE, &serve,
-		    p->way.listener.fd);
-	if (r < 0)
-		child_kill(c);
+	return r < 0 ? r : chan_send(c, MSG_GATEWAY_SERVE, &go,
+	    p->way.listener.fd);
 }
 
+/*
+ * Both are there: they get each other, and the gateway its work.  One that
+ * serves already has lost its resolver and gets the next one.
+ */
 static void
-on_resolver_ready(struct child *c)
+on_ready(struct child *c)
 {
-	join(c->pair);
+	struct pair *p = c->pair;
+	struct child *gateway = &p->way.gateway;
+	int r;
+
+	if (!gateway->ready || !p->way.resolver.ready)
+		return;
+	r = monitor_join(gateway, &p->way.resolver, id_of(p));
+	if (r == 0 && gateway->control.state == CS_READY)
+		r = serve(p);
+	if (r < 0)
+		child_kill(gateway);
 }
 
 /* Whose end that was: a session waits for everything that was its own. */
@@ -143,13 +143,13 @@ on_resolver_exit(struct child *c)
 
 static const struct child_ops gateway_ops = {
 	.handlers = on_gateway_handlers,
-	.on_ready = on_gateway_ready,
+	.on_ready = on_ready,
 	.on_exit = on_gateway_exit,
 };
 
 static const struct child_ops resolver_ops = {
 	.handlers = on_resolver_handlers,
-	.on_ready = on_resolver_ready,
+	.on_ready = on_ready,
 	.on_exit = on_resolver_exit,
 };
 
