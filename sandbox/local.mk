@@ -30,8 +30,10 @@ tests_unit_test_sandbox_LDADD = $(SANDBOX_LIBS) $(COMMON_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += \
 	tests/golden/filter-apid.pfc \
 	tests/golden/filter-confread.pfc \
+	tests/golden/filter-gateway.pfc \
 	tests/golden/filter-monitor.pfc \
 	tests/golden/filter-payload.pfc \
+	tests/golden/filter-resolver.pfc \
 	tests/golden/filter-runner.pfc \
 	tests/golden/filter-stored.pfc
 

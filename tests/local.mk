@@ -85,6 +85,7 @@ EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/unit-inside.sh tests/lints.sh \
 	tests/it/run tests/it/auth.py tests/it/old_store.py tests/it/output.py \
 	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
+	tests/it/gateway_client.py tests/it/gateway_peer.py \
 	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/bench/bench.sh tests/agents/agents.sh \
@@ -110,6 +111,7 @@ it_tests = \
 	tests/it/failpoints.sh \
 	tests/it/faults.sh \
 	tests/it/fresh_machine.sh \
+	tests/it/gateway.sh \
 	tests/it/harness_launch.sh \
 	tests/it/harness_state.sh \
 	tests/it/home_refusals.sh \
