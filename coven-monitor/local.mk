@@ -20,6 +20,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/on_apid.c \
 	coven-monitor/on_session.c \
 	coven-monitor/on_stored.c \
+	coven-monitor/over.c \
 	coven-monitor/oldstore.c coven-monitor/oldstore.h \
 	coven-monitor/owner.c coven-monitor/owner.h \
 	coven-monitor/pair.c coven-monitor/pair.h \

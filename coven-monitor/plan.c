@@ -205,7 +205,9 @@ plan_io(struct session *s)
 static int
 go_runner(struct session *s)
 {
-	struct msg_run_go go = { .transport = s->run.transport };
+	struct msg_run_go go = { .transport = s->run.transport,
+	    .wall_s = s->bounds.wall_s,
+	    .output = (uint64_t)s->bounds.output_mib << 20 };
 
 	return chan_send(&s->pair->runner.control, MSG_RUN_GO, &go, s->spec);
 }

@@ -66,6 +66,7 @@ session_free(struct session *s)
 	*at = s->next;
 	m->nlive--;
 	timer_stop(m->loop, &s->kill);
+	timer_stop(m->loop, &s->over);
 	if (s->pair != NULL)
 		pair_end(s->pair);	/* a spare may have been taken */
 	root_close(&s->root);
@@ -174,6 +175,9 @@ judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
 		return RUN_LIMIT;
 	}
 	code = read_spec(s, fd, want, why, len);
+	if (code == RUN_OK)
+		bounds_of(&m->conf, s->run.harness, &s->bounds,
+		    &s->memory_set);
 	if (code == RUN_OK)
 		code = find_program(s, why, len);
 	if (code != RUN_OK)
@@ -364,6 +368,7 @@ session_init_ended(struct session *s)
 		return;
 	}
 	timer_stop(s->monitor->loop, &s->kill);
+	session_tell_limit(s);
 	if (s->killing && child_alive(&s->pair->runner))
 		hurry_runner(s);
 	if (s->state == SESSION_RUNNING) {
@@ -452,6 +457,7 @@ session_started(struct session *s)
 
 	enter(s, SESSION_RUNNING);
 	timer_stop(s->monitor->loop, &s->kill);
+	session_watch(s);
 	/* Kept long enough: the payload has its mounts, stored its row. */
 	root_close(&s->root);
 	mem_close(&s->spec);

@@ -2,8 +2,9 @@
  * coven-init: PID 1 of one session's sandbox.
  *
  * It is told everything by the monitor, builds the root, gives up what it
- * holds, executes the payload and reports its end.  It reads no byte that a
- * payload or a client wrote: it mounts files and looks at their types.
+ * holds, executes the payload, watches what it takes and reports its end.  It
+ * reads no byte that a payload or a client wrote, but for the names of
+ * processes, which it passes over: it mounts files and looks at their types.
  */
 #ifndef COVEN_RUNNER_INIT_H
 #define COVEN_RUNNER_INIT_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "common/chan.h"
+#include "coven-runner/init_watch.h"
 
 #define INIT_TMPFS_MAX	64		/* file systems of our own */
 #define INIT_MASKED_MAX	1024		/* sockets and FIFOs masked */
@@ -76,6 +78,10 @@ struct init {
 	bool			 built;		/* all around it */
 	int			 cwd_fd, tty;
 	pid_t			 payload;
+	uint64_t		 data, file;	/* rlimits; 0: none */
+	uint32_t		 processes, open_files, cpu_s;
+	struct init_watch	 watch;
+	enum bound		 limit;		/* what the watchdog ended */
 
 	/* why a step failed */
 	const char		*step;
@@ -88,6 +94,8 @@ int	init_serve(struct init *);
 extern chan_handler *const init_handlers[MSG__COUNT];
 
 /* Say what failed, once, where it did; returns err (a -errno). */
+/* Every process of the session but this one. */
+void	init_kill_all(void);
 int	init_fail(struct init *, int err, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
 

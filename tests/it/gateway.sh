@@ -21,21 +21,19 @@ certificate
 PEER=$!
 wait_for "$LIVENESS" test -s "$W/ports" || skip_all "no stand-in"
 read -r TLS PLAIN <"$W/ports"
-cat >"$COVEN_HOME/coven.toml" <<END
-[network]
+owner_file "$COVEN_HOME/coven.toml" "[network]
 connections_per_s = 1000
 [network.harness.exec]
-allow = ["localhost:$TLS", "http://localhost:$PLAIN", "*.invalid:443"]
-deny = ["denied.invalid"]
-addresses = ["127.0.0.1:$TLS", "127.0.0.1:$PLAIN"]
-END
-[ "$(id -u)" -ne 0 ] || chown "$TEST_UID" "$COVEN_HOME/coven.toml"
+allow = [\"localhost:$TLS\", \"http://localhost:$PLAIN\", \"*.invalid:443\"]
+deny = [\"denied.invalid\"]
+addresses = [\"127.0.0.1:$TLS\", \"127.0.0.1:$PLAIN\"]
+"
 need_monitor
 
 # inside ARGS ...: what the client in the sandbox prints.
 inside() {
 	ctl exec --project "$PROJECT" -- "$PYTHON" gateway_client.py "$@" \
-	    2>"$W/err"
+	    2>"$W/err" </dev/null
 }
 
 nothing_listens_for() {
@@ -112,7 +110,7 @@ t "with its session both are gone" wait_for "$LIVENESS" gone
 # --- a session without rules --------------------------------------------------
 
 monitor_stop
-: >"$COVEN_HOME/coven.toml"
+owner_file "$COVEN_HOME/coven.toml" ""
 need_monitor
 is "without a rule there is no way out" "$(inside tls localhost "$TLS" x)" \
     "no gateway"
