@@ -21,6 +21,7 @@ certificate
 PEER=$!
 wait_for "$LIVENESS" test -s "$W/ports" || skip_all "no stand-in"
 read -r TLS PLAIN <"$W/ports"
+mkdir -m 700 "$COVEN_HOME" && give_owner "$COVEN_HOME"
 owner_file "$COVEN_HOME/coven.toml" "[network]
 connections_per_s = 1000
 [network.harness.exec]
@@ -28,6 +29,7 @@ allow = [\"localhost:$TLS\", \"http://localhost:$PLAIN\", \"*.invalid:443\"]
 deny = [\"denied.invalid\"]
 addresses = [\"127.0.0.1:$TLS\", \"127.0.0.1:$PLAIN\"]
 "
+world_snapshot
 need_monitor
 
 # inside ARGS ...: what the client in the sandbox prints.
