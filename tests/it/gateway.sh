@@ -25,8 +25,8 @@ mkdir -m 700 "$COVEN_HOME" && give_owner "$COVEN_HOME"
 owner_file "$COVEN_HOME/coven.toml" "[network]
 connections_per_s = 1000
 [network.harness.exec]
-allow = [\"localhost:$TLS\", \"http://localhost:$PLAIN\", \"*.invalid:443\"]
-deny = [\"denied.invalid\"]
+allow = [\"localhost:$TLS\", \"http://localhost:$PLAIN\", \"*.test.invalid:443\"]
+deny = [\"denied.test.invalid\"]
 addresses = [\"127.0.0.1:$TLS\", \"127.0.0.1:$PLAIN\"]
 "
 world_snapshot
@@ -66,7 +66,7 @@ while read -r name want args; do
 	is "refused: ${name//_/ }" "$(inside $args)" "$want"
 done <<END
 a_host_without_a_rule 403 tls other.example 443 other.example
-a_denied_host 403 tls denied.invalid 443 denied.invalid
+a_denied_host 403 tls denied.test.invalid 443 denied.test.invalid
 another_port 403 tls localhost 22 localhost
 a_literal_without_a_rule 403 tls 192.0.2.1 443 x
 metadata 403 tls 169.254.169.254 80 x
