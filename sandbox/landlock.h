@@ -34,7 +34,8 @@ int	landlock_abi(void);
 /*
  * Restrict this process and its descendants to the rules.  Needs
  * no_new_privs.  Scopes (abstract sockets, signals; ABI 6) are always set
- * where supported.  A path that leads nowhere allows nothing.  0, or -errno (-ENOSYS without Landlock).
+ * where supported.  A path that leads nowhere allows nothing.
+ * 0, or -errno (-ENOSYS without Landlock).
  */
 int	landlock_restrict(const struct landlock_rule *, size_t n,
 	    enum landlock_net);

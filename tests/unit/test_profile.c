@@ -71,7 +71,7 @@ rows_are_sound(void **state)
 		assert_true(p->nchecks != 0);
 		assert_true(p->filter != FILTER_MONITOR &&
 		    p->filter != FILTER_PAYLOAD);
-		assert_true((p->root == ROOT_FOLDER) == (p->nrules != 0));
+		assert_true((p->root != ROOT_EMPTY) == (p->nrules != 0));
 	}
 	assert_null(profile_of(ROLE_MONITOR));
 	assert_null(profile_of(ROLE_INIT));
