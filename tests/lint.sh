@@ -95,6 +95,9 @@ check_links() {
 	coven-runner/coven-init libseccomp libcap-ng libbsd
 	coven-gateway/coven-gateway libseccomp libbsd
 	coven-gateway/coven-resolver libseccomp libbsd
+	coven-archiver/coven-archiver libseccomp libbsd libarchive
+	coven-archiver/coven-extractor libseccomp libbsd libarchive
+	coven-remover/coven-remover libseccomp libbsd
 	END
 }
 
