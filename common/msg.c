@@ -64,6 +64,7 @@ static const char *const role_names[ROLE__COUNT] = {
 	[ROLE_CONFREAD] = "confread",
 	[ROLE_GATEWAY] = "gateway",
 	[ROLE_RESOLVER] = "resolver",
+	[ROLE_APPLIER] = "applier",
 	[ROLE_ARCHIVER] = "archiver",
 	[ROLE_EXTRACTOR] = "extractor",
 	[ROLE_REMOVER] = "remover",

@@ -45,6 +45,7 @@ static const char *const programs[ROLE__COUNT] = {
 	[ROLE_CONFREAD] = "coven-confread",
 	[ROLE_GATEWAY] = "coven-gateway",
 	[ROLE_RESOLVER] = "coven-resolver",
+	[ROLE_APPLIER] = "coven-applier",
 };
 
 static struct monitor monitor;
