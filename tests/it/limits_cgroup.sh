@@ -29,9 +29,10 @@ MONITOR_PRIV=(sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$OWN"
 
 as_owner mkdir -m 700 "$COVEN_HOME"
 configure() {
-	owner_file "$COVEN_HOME/coven.toml" "$(printf '%s\n' '[limits]' \
-	    'memory_mib = 192' 'processes = 64' 'cpu_percent = 50' \
-	    'io_mib_s = 40' "$@")"
+	# Kernels that have every controller may lack SO_PEERPIDFD.
+	owner_file "$COVEN_HOME/coven.toml" "$(printf '%s\n' '[auth]' \
+	    'mode = "token"' '[limits]' 'memory_mib = 192' \
+	    'processes = 64' 'cpu_percent = 50' 'io_mib_s = 40')"
 }
 configure
 cp "$(script hog.py)" "$PROJECT/hog.py"
@@ -49,7 +50,10 @@ t "the suite itself lives beside them" \
     grep -q '^0::.*-roles$' "/proc/$MONITOR_PID/cgroup"
 
 LAUNCH_MORE=',"stdin":true'
-launch cat || tap_not_ok "a session starts" "$W/body"
+if ! launch cat; then
+	tap_not_ok "a session starts" "$W/body"
+	tap_done
+fi
 LAUNCH_MORE=
 WITNESS=$ID
 CGROUP=$GROUPS_AT$(sed -n 's/^0:://p' "/proc/$(role_pid init)/cgroup")
