@@ -5,7 +5,7 @@
 BUILD_PACKAGES="build-essential autoconf automake libtool pkg-config \
 libseccomp-dev libcap-ng-dev libbsd-dev libmd-dev libjson-c-dev \
 libsqlite3-dev libsodium-dev libtomlplusplus-dev libcmocka-dev \
-libsmartcols-dev"
+libsmartcols-dev libarchive-dev"
 TEST_PACKAGES="bubblewrap shellcheck valgrind cppcheck clang-tidy mandoc \
 util-linux procps python3 python3-jsonschema python3-yaml binutils"
 # The first of these that the release has.
