@@ -91,7 +91,8 @@ check-valgrind:
 EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/auth.py tests/it/calls.py tests/it/hog.py \
+	tests/it/run tests/it/auth.py tests/it/calls.py \
+	tests/it/gateway_client.py tests/it/gateway_peer.py tests/it/hog.py \
 	tests/it/load.py tests/it/old_store.py tests/it/output.py \
 	tests/it/peer.py tests/it/polls.py tests/it/racer.py \
 	tests/it/secrets.py tests/it/sse.py tests/it/terminal.py \
@@ -123,6 +124,7 @@ it_tests = \
 	tests/it/failpoints.sh \
 	tests/it/faults.sh \
 	tests/it/fresh_machine.sh \
+	tests/it/gateway.sh \
 	tests/it/group_commit.sh \
 	tests/it/harness_launch.sh \
 	tests/it/harness_state.sh \
@@ -133,6 +135,7 @@ it_tests = \
 	tests/it/kill_tree.sh \
 	tests/it/leftovers.sh \
 	tests/it/limits.sh \
+	tests/it/limits_cgroup.sh \
 	tests/it/openapi_replies.sh \
 	tests/it/mode_system.sh \
 	tests/it/notify.sh \
