@@ -188,6 +188,8 @@ add_package(struct harness_entry *e, const char *file,
 		return;
 	}
 	slash = strrchr(folder, '/');
+	if (slash == NULL)
+		return;
 	*slash = '\0';
 	at = strrchr(folder, '/');
 	if (at != NULL && strcmp(at, "/bin") == 0)

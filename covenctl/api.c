@@ -62,9 +62,10 @@ api_failed(struct ctl *ctl, int rc)
 		    ctl->opt[OPT_HOME] != NULL ? ctl->home.path : "");
 	if (rc == CLIENT_UNTRUSTED)
 		ctl_err("nothing was sent; covenctl doctor says more");
-	if (rc <= 0 || (size_t)rc >= nitems(exits))
-		return CTL_FAILED;
-	return exits[rc];
+	for (size_t i = 1; i < nitems(exits); i++)
+		if (rc == (int)i)
+			return exits[i];
+	return CTL_FAILED;
 }
 
 /* What to do about what the daemon refuses: its words say what it was. */
