@@ -158,14 +158,14 @@ bounds_are_kept(void **state)
 		struct world w;
 
 		world_start(&w, &rows[i].spec);
-		say(w.io[1], "0123456789\n");
+		world_say(w.io[1], "0123456789\n");
 		if (rows[i].over != 0)
 			assert_true(world_wait(&w, asked_for_an_end, SOON));
 		assert_int_equal(w.over, rows[i].over);
 		w.limit = rows[i].limit;
 		world_init_ends(&w, rows[i].code, 0);
-		payload_ends(&w);
-		assert_true(world_wait(&w, ended, SOON));
+		world_payload_ends(&w);
+		assert_true(world_wait(&w, world_ended, SOON));
 		assert_int_equal(w.exit.limit, rows[i].want);
 		assert_int_equal(w.exit.failed, rows[i].want != 0);
 		assert_string_equal(buf_head(&w.out), "0123456789\n");
