@@ -73,11 +73,12 @@ input_to_a_closed_reader_is_refused(void **state)
 
 	(void)state;
 	world_start(&w, &pipes);
+	/* Before the order to start, input is kept, whoever reads. */
+	world_say(w.io[1], "x");
+	assert_true(world_wait(&w, world_has_output, SOON));
 	mem_close(&w.io[0]);
 	assert_int_equal(world_answer(&w, "x", 1, false), INPUT_CLOSED);
 	assert_int_equal(world_answer(&w, "x", 1, false), INPUT_CLOSED);
-	world_say(w.io[1], "alive");
-	assert_true(world_wait(&w, world_has_output, SOON));
 	world_end(&w);
 }
 
