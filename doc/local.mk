@@ -23,6 +23,4 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0009-an-earlier-daemons-record.md \
 	doc/adr/0010-audit-chain.md \
 	doc/adr/0011-tokens-and-pairing.md \
-	doc/adr/0016-protected-paths.md \
-	packaging/systemd/coven.service packaging/systemd/coven@.service \
-	packaging/apparmor/coven packaging/sysusers.d/coven.conf
+	doc/adr/0016-protected-paths.md

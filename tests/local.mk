@@ -83,11 +83,12 @@ check-valgrind:
 EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/auth.py tests/it/old_store.py tests/it/output.py \
+	tests/it/run tests/it/auth.py tests/it/container.py \
+	tests/it/old_store.py tests/it/output.py \
 	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
-	tests/bench/bench.sh tests/agents/agents.sh \
+	tests/vm/inside.sh tests/bench/bench.sh tests/agents/agents.sh \
 	tests/agents/model_endpoint.py
 it_tests = \
 	tests/it/attach.sh \
@@ -96,6 +97,7 @@ it_tests = \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
 	tests/it/audit.sh \
+	tests/it/check_vm.sh \
 	tests/it/clock_back.sh \
 	tests/it/auth_rules.sh \
 	tests/it/completion.sh \
@@ -116,6 +118,7 @@ it_tests = \
 	tests/it/import.sh \
 	tests/it/kill_tree.sh \
 	tests/it/openapi_replies.sh \
+	tests/it/mode_container.sh \
 	tests/it/mode_system.sh \
 	tests/it/notify.sh \
 	tests/it/panic.sh \

@@ -8,6 +8,9 @@ libsqlite3-dev libsodium-dev libtomlplusplus-dev libcmocka-dev \
 libsmartcols-dev"
 TEST_PACKAGES="bubblewrap shellcheck valgrind cppcheck clang-tidy mandoc \
 util-linux procps python3 python3-jsonschema python3-yaml binutils"
+# For --long: a package, and machines to try it on.
+LONG_PACKAGES="debhelper lintian debootstrap systemd-container qemu-system-x86 \
+e2fsprogs"
 # The first of these that the release has.
 LLHTTP_CHOICE="libllhttp-dev node-llhttp"
 HS_CHOICE="libvectorscan-dev libhyperscan-dev"
