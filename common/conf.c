@@ -17,12 +17,18 @@
 #define CONF_LIST(f, k, n, len, e, w) \
 	{ .key = k, .type = CONF_TYPE_LIST, .max = n, .bytes = len, \
 	    .entry = e, .what = w, .offset = offsetof(struct conf, f) },
+#define CONF_PART(f, k, lo, hi, w) \
+	{ .key = k, .type = CONF_TYPE_U32, .min = lo, .max = hi, \
+	    .part = true, .what = w, .offset = offsetof(struct conf, f) },
 static const struct conf_key keys[CONF_ID__COUNT] = {
 #include "common/conf.def"
 };
 #undef CONF_U32
 #undef CONF_STR
 #undef CONF_LIST
+#undef CONF_PART
+
+#define PARTS_MAX	256	/* harnesses with a number of their own */
 
 const struct conf_key *
 conf_keys(size_t *count)
@@ -363,6 +369,8 @@ conf_init(struct conf *c)
 
 	*c = (struct conf){ 0 };
 	for (i = 0; i < nitems(keys); i++) {
+		if (keys[i].part)
+			continue;
 		if (keys[i].type == CONF_TYPE_U32)
 			*(uint32_t *)field(c, &keys[i]) = keys[i].def;
 		else if (keys[i].type == CONF_TYPE_STR)
@@ -379,7 +387,7 @@ conf_fini(struct conf *c)
 	for (i = 0; i < nitems(keys); i++) {
 		if (keys[i].type == CONF_TYPE_STR)
 			free(*(char **)field(c, &keys[i]));
-		if (keys[i].type != CONF_TYPE_LIST)
+		if (keys[i].type != CONF_TYPE_LIST && !keys[i].part)
 			continue;
 		l = field(c, &keys[i]);
 		for (j = 0; j < l->n; j++)
@@ -394,10 +402,11 @@ list_add(struct conf_list *l, const struct conf_key *k, const char *part,
     const char *text, char *why)
 {
 	size_t n = strlen(part) + strlen(text) + 2;
+	uint32_t max = k->part ? PARTS_MAX : k->max;
 	char *s;
 
-	if (l->n == k->max)
-		return say(CONF_FULL, why, "has more than %u entries", k->max);
+	if (l->n == max)
+		return say(CONF_FULL, why, "has more than %u entries", max);
 	s = mem_alloc(n);
 	if (*part != '\0')
 		(void)snprintf(s, n, "%s\t%s", part, text);
@@ -406,6 +415,33 @@ list_add(struct conf_list *l, const struct conf_key *k, const char *part,
 	l->v = mem_realloc(l->v, l->n + 1, sizeof(*l->v));
 	l->v[l->n++] = s;
 	return 0;
+}
+
+/*
+ * Everybody's number being locked, one harness has none of its own either:
+ * it would be a way around the lock.
+ */
+static bool
+is_locked(const struct conf *c, const struct conf_key *k)
+{
+	const char *star = k->part ? strchr(k->key, '*') : NULL;
+	const struct conf_key *all = star != NULL ?
+	    conf_find(star + 2, NULL, 0) : NULL;
+
+	return c->locked[k - keys] || (all != NULL && c->locked[all - keys]);
+}
+
+static int
+apply_list(struct conf *c, const struct conf_key *k, const char *part,
+    const struct msg_conf_row *r, char *why)
+{
+	char digits[16];
+
+	if (k->part)
+		(void)snprintf(digits, sizeof(digits), "%u",
+		    (unsigned)r->number);
+	return list_add(field(c, k), k, part, k->part ? digits : r->text,
+	    why);
 }
 
 int
@@ -422,15 +458,15 @@ conf_apply(struct conf *c, const struct msg_conf_row *r,
 	if (source == CONF_OWNER && (r->locked || r->type == CONF_TYPE_LOCK))
 		return say(CONF_LOCKED, why, "can be locked only by the "
 		    "system's file");
-	if (source == CONF_OWNER && c->locked[k - keys])
+	if (source == CONF_OWNER && is_locked(c, k))
 		return say(CONF_LOCKED, why, "is locked by the system's file");
 	/* One harness's lock holds for every harness: it errs on that side. */
 	if (r->locked || r->type == CONF_TYPE_LOCK)
 		c->locked[k - keys] = 1;
 	if (r->type == CONF_TYPE_LOCK)
 		return 0;
-	if (k->type == CONF_TYPE_LIST) {
-		outcome = list_add(field(c, k), k, part, r->text, why);
+	if (k->type == CONF_TYPE_LIST || k->part) {
+		outcome = apply_list(c, k, part, r, why);
 		if (outcome == 0)
 			c->from[k - keys] |= (uint8_t)(1u << source);
 		return outcome;

@@ -5,6 +5,7 @@
 #ifndef COVEN_COMMON_CONF_H
 #define COVEN_COMMON_CONF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,10 +41,12 @@ enum conf_id {
 #define CONF_U32(f, ...)	CONF_ID_##f,
 #define CONF_STR(f, ...)	CONF_ID_##f,
 #define CONF_LIST(f, ...)	CONF_ID_##f,
+#define CONF_PART(f, ...)	CONF_ID_##f,
 #include "common/conf.def"
 #undef CONF_U32
 #undef CONF_STR
 #undef CONF_LIST
+#undef CONF_PART
 	CONF_ID__COUNT
 };
 
@@ -59,10 +62,12 @@ struct conf {
 #define CONF_U32(f, ...)	uint32_t f;
 #define CONF_STR(f, ...)	char *f;
 #define CONF_LIST(f, ...)	struct conf_list f;
+#define CONF_PART(f, ...)	struct conf_list f;
 #include "common/conf.def"
 #undef CONF_U32
 #undef CONF_STR
 #undef CONF_LIST
+#undef CONF_PART
 	uint8_t	locked[CONF_ID__COUNT];
 	uint8_t	from[CONF_ID__COUNT];	/* mask of 1 << enum conf_source */
 };
@@ -75,6 +80,7 @@ struct conf_key {
 	const char	*sdef;		/* STR */
 	const char	*choices;	/* STR: "a|b" */
 	enum conf_entry	 entry;
+	bool		 part;		/* U32: kept as a list, by harness */
 	const char	*what;
 	size_t		 offset;	/* in struct conf */
 };

@@ -31,7 +31,9 @@ put_list(struct jw *j, const struct conf_list *l)
 static void
 put_value(struct jw *j, const struct conf *c, const struct conf_key *k)
 {
-	if (k->type == CONF_TYPE_U32)
+	if (k->part)
+		put_list(j, field(c, k));
+	else if (k->type == CONF_TYPE_U32)
 		jw_u64(j, *(const uint32_t *)field(c, k));
 	else if (k->type == CONF_TYPE_STR)
 		jw_str(j, *(char *const *)field(c, k));
@@ -42,7 +44,7 @@ put_value(struct jw *j, const struct conf *c, const struct conf_key *k)
 static void
 put_default(struct jw *j, const struct conf_key *k)
 {
-	if (k->type == CONF_TYPE_U32)
+	if (k->type == CONF_TYPE_U32 && !k->part)
 		jw_u64(j, k->def);
 	else if (k->type == CONF_TYPE_STR)
 		jw_str(j, k->sdef);

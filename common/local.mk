@@ -8,6 +8,7 @@ libcommon_a_SOURCES = \
 	common/cgroup2.c common/cgroup2.h \
 	common/chan.c common/chan.h \
 	common/clock.c common/clock.h \
+	common/bounds.c common/bounds.def common/bounds.h \
 	common/conf.c common/conf.h common/conf.def common/conf_dump.c \
 	common/conf_show.c \
 	common/ct.c common/ct.h \

@@ -28,6 +28,7 @@ static const struct {
 	{ "sessionDelete", true },
 	{ "sessionExec", true },
 	{ "sessionFilter", true },
+	{ "sessionIsolated", true },
 	{ "sessionResize", true },
 	{ "sessionSearch", true },
 	{ "sessionSignal", true },

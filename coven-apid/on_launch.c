@@ -29,6 +29,7 @@ struct wish {
 	enum transport		 transport;
 	int			 stdin_eof;
 	int64_t			 rows, cols;
+	bool			 isolated;
 };
 
 static void
@@ -485,6 +486,7 @@ send_launch(struct request *r, const struct wish *w)
 		.stdin_eof = (uint32_t)w->stdin_eof,
 		.rows = (uint32_t)w->rows,
 		.cols = (uint32_t)w->cols,
+		.isolated = w->isolated,
 	};
 
 	FAILPOINT("apid.before-launch");
@@ -515,6 +517,18 @@ read_grant(struct request *r, const struct json *v, struct wish *w)
 	return 0;
 }
 
+/* An extension: anything but a boolean is a mistake, and one that matters. */
+static int
+read_isolated(struct request *r, const struct json *v, struct wish *w)
+{
+	const struct json *one = json_get(v, "isolated");
+
+	if (one != NULL && json_kind(one) != JSON_BOOL)
+		return invalid(r, "`isolated` must be true or false.");
+	w->isolated = json_is_true(one);
+	return 0;
+}
+
 static step_fn *const steps[] = {
 	read_binding,
 	read_root,
@@ -526,6 +540,7 @@ static step_fn *const steps[] = {
 	read_cwd,
 	read_conversation,
 	read_familiar,
+	read_isolated,
 	plan,
 	read_title,
 };

@@ -57,6 +57,9 @@ record_session(struct jw *j, const struct msg_session_row *s)
 		jw_kstr(j, "transcript_path", s->transcript_path);
 	else
 		jw_knull(j, "transcript_path");
+	/* An extension: the bound of [limits] that ended it. */
+	if (*s->limit != '\0')
+		jw_kstr(j, "limit", s->limit);
 	jw_object_end(j);
 }
 

@@ -9,6 +9,9 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
+
+#include "common/bounds.h"
 #include "common/cgroup2.h"
 
 struct cgroup {
@@ -27,6 +30,14 @@ void	cgroup_open(struct cgroup *, const struct stat *home, uid_t owner);
 /* A new cgroup with pid in it: its number, or 0 when there is none. */
 unsigned	cgroup_add(struct cgroup *, pid_t);
 void	cgroup_remove(struct cgroup *, unsigned);
+
+/* Controllers, as bits. */
+enum { CGROUP_MEMORY = 1, CGROUP_PIDS = 2, CGROUP_CPU = 4, CGROUP_IO = 8 };
+
+/* Does this controller count for the session? */
+bool	cgroup_has(const struct cgroup *, unsigned number, unsigned controller);
+/* Which bound its kernel says was hit: BOUND_MEMORY, _PROCESSES or _NONE. */
+enum bound	cgroup_limit_hit(const struct cgroup *, unsigned number);
 
 /* Remove what is left, and the folder. */
 void	cgroup_close(struct cgroup *);

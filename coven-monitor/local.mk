@@ -18,6 +18,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/on_apid.c \
 	coven-monitor/on_session.c \
 	coven-monitor/on_stored.c \
+	coven-monitor/over.c \
 	coven-monitor/oldstore.c coven-monitor/oldstore.h \
 	coven-monitor/owner.c coven-monitor/owner.h \
 	coven-monitor/pair.c coven-monitor/pair.h \
@@ -39,7 +40,8 @@ libmonitor_a_SOURCES = \
 	coven-monitor/token.c coven-monitor/token.h \
 	coven-monitor/uids.c coven-monitor/uids.h \
 	coven-monitor/usage.c coven-monitor/usage.h \
-	coven-monitor/watch.c coven-monitor/watch.h
+	coven-monitor/watch.c coven-monitor/watch.h \
+	coven-monitor/work.c coven-monitor/work.h
 
 sbin_PROGRAMS += coven-monitor/coven-monitor
 coven_monitor_coven_monitor_SOURCES = coven-monitor/main.c

@@ -59,6 +59,23 @@ chan_handler *const on_init_handlers[MSG__COUNT] = {
 	[MSG_INIT_PREPARED] = on_init_prepared,
 };
 
+static int
+on_run_over(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+	struct session *s = c->pair->session;
+	uint32_t limit = msg->run_over.limit;
+
+	(void)fd;
+	if (limit != BOUND_WALL && limit != BOUND_OUTPUT)
+		return chan_blame(ch, "limit %u is not its to keep", limit);
+	if (s == NULL || s->state < SESSION_LAUNCHING)
+		return chan_blame(ch, "a limit of nothing that runs");
+	session_over(s, (enum bound)limit);
+	return 0;
+}
+
 chan_handler *const on_runner_handlers[MSG__COUNT] = {
+	[MSG_RUN_OVER] = on_run_over,
 	[MSG_HELLO] = child_on_hello,
 };

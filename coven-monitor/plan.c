@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "coven-monitor/plan.h"
+#include "coven-monitor/work.h"
 
 #define RO	MOUNT_F_RO
 #define OPT	MOUNT_F_OPTIONAL
@@ -135,7 +136,7 @@ plan_project(struct session *s)
 {
 	struct msg_init_root root = { .path = s->root.path,
 	    .cwd = s->root.cwd, .cwd_dev = s->root.cwd_dev,
-	    .cwd_ino = s->root.cwd_ino };
+	    .cwd_ino = s->root.cwd_ino, .isolated = s->run.isolated };
 	struct chan *init = &s->pair->init.control;
 	autobuf struct buf open = { 0 };
 	autoclose int mnt = -1;
@@ -152,6 +153,23 @@ plan_project(struct session *s)
 	}
 	root.mount = 1;
 	return chan_send(init, MSG_INIT_ROOT, &root, mnt);
+}
+
+/* What an isolated session writes: made once, also for a second pair. */
+static int
+plan_work(struct session *s)
+{
+	struct monitor *m = s->monitor;
+	int r;
+
+	if (!s->run.isolated)
+		return 0;
+	if (s->work == NULL) {
+		r = work_make(&m->home, &m->owner, s->id, &s->root, &s->work);
+		if (r < 0)
+			return r;
+	}
+	return plan_tree(s, s->work, "", MOUNT_F_UPPER);
 }
 
 /* The payload's three descriptors, one end to each side. */
@@ -187,7 +205,9 @@ plan_io(struct session *s)
 static int
 go_runner(struct session *s)
 {
-	struct msg_run_go go = { .transport = s->run.transport };
+	struct msg_run_go go = { .transport = s->run.transport,
+	    .wall_s = s->bounds.wall_s,
+	    .output = (uint64_t)s->bounds.output_mib << 20 };
 
 	return chan_send(&s->pair->runner.control, MSG_RUN_GO, &go, s->spec);
 }
@@ -241,6 +261,7 @@ static const struct step around[] = {
 	{ "state", plan_state },
 	{ "harness", plan_harness },
 	{ "project", plan_project },
+	{ "work", plan_work },
 	{ "pipes", plan_pipes },
 	{ "build", order_build },
 };

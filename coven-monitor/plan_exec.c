@@ -145,6 +145,33 @@ is_list(struct msg_bin b)
 	return b.len == 0 || ((const char *)b.p)[b.len - 1] == '\0';
 }
 
+/*
+ * What the kernel holds each process to, and what the init counts of all of
+ * them together where no cgroup does.  The data of one process is held to a
+ * little more, so that the reason is seen before memory is refused; and only
+ * to a bound that somebody chose: what a sanitizer reserves and never touches
+ * counts for it.
+ */
+static void
+put_bounds(struct msg_exec_plan *plan, const struct session *s)
+{
+	const struct bounds *b = &s->bounds;
+	uint64_t memory = (uint64_t)b->memory_mib << 20;
+
+	plan->file = (uint64_t)b->file_mib << 20;
+	plan->disk_free = (uint64_t)b->disk_free_mib << 20;
+	plan->open_files = b->open_files;
+	plan->cpu_s = b->cpu_s;
+	plan->processes = b->processes;
+	plan->processes_at = b->processes;
+	if (cgroup_has(&s->monitor->cgroup, s->pair->init.cgroup,
+	    CGROUP_MEMORY))
+		return;
+	plan->memory = memory;
+	if (s->memory_set)
+		plan->data = memory + memory / 8;
+}
+
 int
 plan_exec(struct session *s)
 {
@@ -169,6 +196,7 @@ plan_exec(struct session *s)
 	if (buf_add(&argv, s->run.args.p, s->run.args.len) < 0)
 		return -E2BIG;
 	build_env(&env, s);
+	put_bounds(&plan, s);
 	plan.program = exec ? s->run.args.p : e->program;
 	plan.argv = (struct msg_bin){ buf_head(&argv), buf_left(&argv) };
 	plan.envp = (struct msg_bin){ buf_head(&env), buf_left(&env) };

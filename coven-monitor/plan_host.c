@@ -179,6 +179,13 @@ plan_etc(struct pair *p)
 	return r == 0 ? plan_made(p) : r;
 }
 
+/* A file without a byte takes a kilobyte of the kernel's all the same. */
+static unsigned
+inodes_of(unsigned mib)
+{
+	return mib > UINT_MAX / 128 ? UINT_MAX : mib < 32 ? 4096 : mib * 128;
+}
+
 static int
 plan_scratch(struct pair *p)
 {
@@ -190,7 +197,8 @@ plan_scratch(struct pair *p)
 		{ "/tmp", 01777, true }, { "/var/tmp", 01777, true },
 		{ "/run", 0755, false },
 	};
-	char options[64];
+	char options[96];
+	unsigned mib;
 	size_t i;
 	int r = 0, n;
 
@@ -200,9 +208,10 @@ plan_scratch(struct pair *p)
 		    .target = home ? plan_home(p) : rows[i].target,
 		    .data = options };
 
-		n = snprintf(options, sizeof(options), "size=%uM,mode=%04o",
-		    home || rows[i].big ? p->monitor->conf.tmp_mib : 64,
-		    home ? 0700 : rows[i].mode);
+		mib = home || rows[i].big ? p->monitor->conf.tmp_mib : 64;
+		n = snprintf(options, sizeof(options),
+		    "size=%uM,mode=%04o,nr_inodes=%u", mib,
+		    home ? 0700 : rows[i].mode, inodes_of(mib));
 		row.len = (size_t)n;
 		if (home && (strcmp(row.target, "/") == 0 ||
 		    row.target[0] != '/'))

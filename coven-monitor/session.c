@@ -16,6 +16,7 @@
 #include "coven-monitor/plan.h"
 #include "coven-monitor/session.h"
 #include "coven-monitor/spare.h"
+#include "coven-monitor/work.h"
 
 /* from -> mask of the states that may follow */
 static const unsigned edges[SESSION_STATES] = {
@@ -65,11 +66,16 @@ session_free(struct session *s)
 	*at = s->next;
 	m->nlive--;
 	timer_stop(m->loop, &s->kill);
+	timer_stop(m->loop, &s->over);
 	if (s->pair != NULL)
 		pair_end(s->pair);	/* a spare may have been taken */
 	root_close(&s->root);
 	mem_close(&s->spec);
 	buf_fini(&s->spec_bytes);
+	/* Where nothing was written there is nothing to bring over. */
+	if (s->work != NULL)
+		(void)work_drop_empty(&m->home, &m->owner, s->id);
+	free(s->work);
 	free(s);
 	supervise_check_stop(m);
 }
@@ -106,7 +112,7 @@ read_spec(struct session *s, int fd, struct msg_bin want, char *why,
 		goto bad;
 	s->run = msg.run_spec;
 	if (s->run.transport > TRANSPORT_STREAM || s->run.rows > 4096 ||
-	    s->run.cols > 4096)
+	    s->run.cols > 4096 || s->run.isolated > 1)
 		goto bad;
 	s->harness = harness_table_find(&s->monitor->harnesses,
 	    s->run.harness);
@@ -169,6 +175,9 @@ judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
 		return RUN_LIMIT;
 	}
 	code = read_spec(s, fd, want, why, len);
+	if (code == RUN_OK)
+		bounds_of(&m->conf, s->run.harness, &s->bounds,
+		    &s->memory_set);
 	if (code == RUN_OK)
 		code = find_program(s, why, len);
 	if (code != RUN_OK)
@@ -358,6 +367,7 @@ session_init_ended(struct session *s)
 		return;
 	}
 	timer_stop(s->monitor->loop, &s->kill);
+	session_tell_limit(s);
 	if (s->killing && child_alive(&s->pair->runner))
 		hurry_runner(s);
 	if (s->state == SESSION_RUNNING) {
@@ -438,6 +448,7 @@ session_started(struct session *s)
 
 	enter(s, SESSION_RUNNING);
 	timer_stop(s->monitor->loop, &s->kill);
+	session_watch(s);
 	/* Kept long enough: the payload has its mounts, stored its row. */
 	root_close(&s->root);
 	mem_close(&s->spec);

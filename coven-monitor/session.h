@@ -6,6 +6,7 @@
 #ifndef COVEN_MONITOR_SESSION_H
 #define COVEN_MONITOR_SESSION_H
 
+#include "common/bounds.h"
 #include "coven-monitor/monitor.h"
 #include "coven-monitor/pair.h"
 #include "coven-monitor/root.h"
@@ -28,6 +29,7 @@ struct session {
 	char			 id[UUID_LEN];
 	enum session_state	 state;
 	struct root		 root;
+	char			*work;		/* its folder, or NULL */
 	int			 spec;		/* memfd */
 	struct buf		 spec_bytes;
 	struct msg_run_spec	 run;		/* points into spec_bytes */
@@ -36,6 +38,10 @@ struct session {
 	bool			 spare;		/* the pair was made ahead */
 	bool			 range;		/* its payload's id is of one */
 	bool			 killing;
+	struct bounds		 bounds;	/* what holds for it */
+	int			 memory_set;	/* by the configuration */
+	enum bound		 limit;		/* that the monitor saw hit */
+	struct timer		 over;		/* looks at them (over.c) */
 	struct timer		 kill;		/* TERM becomes KILL */
 	struct usage		 usage;		/* as it was read at: */
 	int64_t			 usage_at_ns;
@@ -63,6 +69,12 @@ void		 session_fail(struct session *, const char *step,
 		    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void		 session_started(struct session *);
 void		 session_settled(struct session *);
+/* A bound of it is reached: why it ends (over.c). */
+void		 session_over(struct session *, enum bound);
+/* Look at what only the monitor can, from its start to its end. */
+void		 session_watch(struct session *);
+/* Its init is dead: say of what, to the runner that has not heard. */
+void		 session_tell_limit(struct session *);
 /* What its two processes do. */
 void		 session_pair_ready(struct session *);
 void		 session_init_ended(struct session *);

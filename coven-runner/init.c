@@ -115,8 +115,8 @@ give_up(struct init *in, int err)
 
 /* --- the payload's end --- */
 
-static void
-kill_all(void)
+void
+init_kill_all(void)
 {
 	if (kill(-1, SIGKILL) == -1 && errno != ESRCH)
 		log_error("kill everything: %s", strerror(errno));
@@ -127,11 +127,12 @@ kill_all(void)
  * end is reported.  kill(-1) misses nobody, also not a process that forks.
  */
 static void __attribute__((noreturn))
-finish(struct init *in, int status)
+finish(struct init *in, int status, uint64_t maxrss_kib)
 {
-	struct msg_init_exit msg = { 0 };
+	struct msg_init_exit msg = {
+		.limit = init_watch_ended(in, status, maxrss_kib) };
 
-	kill_all();
+	init_kill_all();
 	FAILPOINT("init.before-exit");
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
@@ -151,13 +152,15 @@ static void
 on_child(void *ctx, int sig)
 {
 	struct init *in = ctx;
+	struct rusage used;
 	int status;
 	pid_t pid;
 
 	(void)sig;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == in->payload)
-			finish(in, status);
+	/* A child that asks its parent to trace it stops: that is no end. */
+	while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0)
+		if (pid == in->payload && !WIFSTOPPED(status))
+			finish(in, status, (uint64_t)used.ru_maxrss);
 }
 
 /* --- what the monitor says --- */
@@ -169,7 +172,7 @@ on_runner_end(struct chan *c, int why)
 	log_error("end the session: the runner %s",
 	    why == CHAN_EOF ? "is gone" : "broke the protocol");
 	chan_close(c);
-	kill_all();
+	init_kill_all();
 	_exit(1);
 }
 
@@ -211,10 +214,11 @@ on_root(struct chan *c, const union msg_any *msg, int *fd)
 	const struct msg_init_root *root = &msg->init_root;
 	struct init *in = c->ctx;
 
-	if (root->path[0] != '/' || root->mount > 1)
-		return chan_blame(c, "INIT_ROOT %s, %u", root->path,
-		    root->mount);
+	if (root->path[0] != '/' || root->mount > 1 || root->isolated > 1)
+		return chan_blame(c, "INIT_ROOT %s, %u, %u", root->path,
+		    root->mount, root->isolated);
 	in->detached = root->mount == 1;
+	in->isolated = root->isolated == 1;
 	/* Before the mount namespace is made: it carries this folder over. */
 	if (!in->detached && fchdir(*fd) == -1) {
 		in->step = "project";
@@ -338,6 +342,7 @@ on_go(struct chan *c, const union msg_any *msg, int *fd)
 	}
 	if (r < 0)
 		give_up(in, r);
+	init_watch_start(in);
 	FAILPOINT("init.after-exec");
 	r = chan_send(c, MSG_INIT_STARTED, &started, -1);
 	if (r < 0 && r != -EPIPE)
@@ -370,7 +375,8 @@ on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
 	(void)fd;
 	if (in->payload <= 0)
 		_exit(0);
-	kill_all();			/* its end is reported as any other */
+	/* Its end is reported as any other. */
+	init_kill_all();
 	return 0;
 }
 
@@ -401,6 +407,22 @@ raise_files(void)
 	}
 }
 
+/*
+ * Where the host lacks memory and has to choose, it chooses a session and
+ * neither a role of ours nor anything else.  Before this process is not
+ * dumpable any more: then the file is root's.
+ */
+static void
+offer_to_the_killer(void)
+{
+	static const char text[] = "1000";
+	autoclose int fd = open("/proc/self/oom_score_adj", O_WRONLY |
+	    O_CLOEXEC);
+
+	if (fd == -1 || write(fd, text, sizeof(text) - 1) == -1)
+		log_debug("oom_score_adj: %s", strerror(errno));
+}
+
 void
 init_new(struct init *in, struct loop *loop, const struct init_ids *ids)
 {
@@ -411,6 +433,7 @@ init_new(struct init *in, struct loop *loop, const struct init_ids *ids)
 	in->project.fd = -1;
 	in->runner.source.fd = -1;
 	raise_files();
+	offer_to_the_killer();
 }
 
 int

@@ -2,8 +2,9 @@
  * coven-init: PID 1 of one session's sandbox.
  *
  * It is told everything by the monitor, builds the root, gives up what it
- * holds, executes the payload and reports its end.  It reads no byte that a
- * payload or a client wrote: it mounts files and looks at their types.
+ * holds, executes the payload, watches what it takes and reports its end.  It
+ * reads no byte that a payload or a client wrote, but for the names of
+ * processes, which it passes over: it mounts files and looks at their types.
  */
 #ifndef COVEN_RUNNER_INIT_H
 #define COVEN_RUNNER_INIT_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "common/chan.h"
+#include "coven-runner/init_watch.h"
 
 #define INIT_TMPFS_MAX	64		/* file systems of our own */
 #define INIT_MASKED_MAX	1024		/* sockets and FIFOs masked */
@@ -46,7 +48,7 @@ struct init {
 
 	/* the plan, gathered until INIT_GO */
 	size_t			 nplaced;	/* rows that are dealt with */
-	bool			 have_project, detached;
+	bool			 have_project, detached, isolated;
 	struct init_mount	 project;
 	char			*cwd;		/* relative to the project */
 	uint64_t		 cwd_dev, cwd_ino;
@@ -75,6 +77,10 @@ struct init {
 	bool			 built;		/* all around it */
 	int			 cwd_fd, tty;
 	pid_t			 payload;
+	uint64_t		 data, file;	/* rlimits; 0: none */
+	uint32_t		 processes, open_files, cpu_s;
+	struct init_watch	 watch;
+	enum bound		 limit;		/* what the watchdog ended */
 
 	/* why a step failed */
 	const char		*step;
@@ -87,6 +93,8 @@ int	init_serve(struct init *);
 extern chan_handler *const init_handlers[MSG__COUNT];
 
 /* Say what failed, once, where it did; returns err (a -errno). */
+/* Every process of the session but this one. */
+void	init_kill_all(void);
 int	init_fail(struct init *, int err, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
 
@@ -132,6 +140,14 @@ int	init_mounts(struct init *);
 int	init_pivot(struct init *);
 int	init_seal(struct init *);
 int	init_cwd(struct init *);
+
+/* What a path beneath leads to: O_PATH, no link followed out of it. */
+int	init_open_beneath(int dir, const char *path);
+
+/* --- init_overlay.c --- */
+
+/* The project becomes the lower layer of an overlay, below this one. */
+int	init_overlay(struct init *, struct init_mount *upper);
 
 /* --- init_dev.c: /dev, /proc and the rest that every sandbox has --- */
 

@@ -9,10 +9,12 @@ libinit_a_SOURCES = \
 	coven-runner/init_id.c \
 	coven-runner/init_mask.c \
 	coven-runner/init_mount.c \
+	coven-runner/init_overlay.c \
 	coven-runner/init_path.c \
 	coven-runner/init_plan.c \
 	coven-runner/init_protect.c coven-runner/protect.h \
-	coven-runner/init_root.c
+	coven-runner/init_root.c \
+	coven-runner/init_watch.c coven-runner/init_watch.h
 
 pkglibexec_PROGRAMS += coven-runner/coven-init
 coven_runner_coven_init_SOURCES = coven-runner/init_main.c
@@ -28,3 +30,9 @@ tests_unit_test_init_SOURCES = tests/unit/test_init.c \
 tests_unit_test_init_LDADD = $(SANDBOX_LIBS) $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_init_DEPENDENCIES = libcommon.a coven-runner/coven-init \
 	tests/unit/init_probe
+
+check_PROGRAMS += tests/unit/test_watch
+TESTS += tests/unit/test_watch
+tests_unit_test_watch_SOURCES = tests/unit/test_watch.c
+tests_unit_test_watch_LDADD = libinit.a $(SANDBOX_LIBS) $(COMMON_LIBS) \
+	$(CAPNG_LIBS) $(CMOCKA_LIBS)

@@ -41,7 +41,8 @@ static const struct {
 };
 
 static const char *const dev_options[] = { "mode=0755", "size=64k", NULL };
-static const char *const shm_options[] = { "mode=1777", "size=256m", NULL };
+static const char *const shm_options[] = { "mode=1777", "size=256m",
+    "nr_inodes=65536", NULL };
 static const char *const pts_options[] = { "newinstance", "ptmxmode=0666",
     "mode=0620", NULL };
 

@@ -94,27 +94,49 @@ child_session(struct child *c)
 	return prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ? -errno : 0;
 }
 
+/* At most this, and never more than there was: hard, and soft up to soft. */
+static int
+lower(int what, uint64_t to, uint64_t soft)
+{
+	struct rlimit r;
+
+	if (getrlimit((__rlimit_resource_t)what, &r) == -1)
+		return -errno;
+	if (r.rlim_max > to)
+		r.rlim_max = to;
+	r.rlim_cur = r.rlim_max < soft ? r.rlim_max : soft;
+	return setrlimit((__rlimit_resource_t)what, &r) == -1 ? -errno : 0;
+}
+
+/*
+ * Not RLIMIT_AS: what node, Go and the JVM reserve and never touch counts for
+ * it.  The second of CPU time ends what took no notice of the first.
+ */
 static int
 child_limits(struct child *c)
 {
-	struct rlimit none = { 0, 0 }, files, processes;
+	const struct init *in = c->in;
+	const struct {
+		int		what;
+		uint64_t	to, soft;
+	} rows[] = {
+		{ RLIMIT_CORE, 0, 0 },
+		{ RLIMIT_NPROC, in->processes != 0 ? in->processes :
+		    PROCESSES, UINT64_MAX },
+		{ RLIMIT_NOFILE, in->open_files != 0 ? in->open_files :
+		    FILES_HARD, FILES_SOFT },
+		{ RLIMIT_FSIZE, in->file, UINT64_MAX },
+		{ RLIMIT_DATA, in->data, UINT64_MAX },
+		{ RLIMIT_CPU, in->cpu_s != 0 ? in->cpu_s + (uint64_t)1 : 0,
+		    in->cpu_s },
+	};
+	size_t i;
+	int r = 0;
 
-	(void)c;
-	if (getrlimit(RLIMIT_NPROC, &processes) == -1)
-		return -errno;
-	if (processes.rlim_max > PROCESSES)
-		processes.rlim_max = PROCESSES;
-	processes.rlim_cur = processes.rlim_max;
-	if (setrlimit(RLIMIT_NPROC, &processes) == -1)
-		return -errno;
-	if (setrlimit(RLIMIT_CORE, &none) == -1 ||
-	    getrlimit(RLIMIT_NOFILE, &files) == -1)
-		return -errno;
-	if (files.rlim_max > FILES_HARD)
-		files.rlim_max = FILES_HARD;
-	files.rlim_cur = files.rlim_max < FILES_SOFT ? files.rlim_max :
-	    FILES_SOFT;
-	return setrlimit(RLIMIT_NOFILE, &files) == -1 ? -errno : 0;
+	for (i = 0; r == 0 && i < nitems(rows); i++)
+		if (rows[i].to != 0 || rows[i].what == RLIMIT_CORE)
+			r = lower(rows[i].what, rows[i].to, rows[i].soft);
+	return r;
 }
 
 static int

@@ -85,6 +85,14 @@ init_read_plan(struct init *in, int memfd)
 	    msg.exec_plan.gid != in->ids.gid_in)
 		return init_fail(in, -EINVAL, "the plan is for uid %u, gid %u",
 		    msg.exec_plan.uid, msg.exec_plan.gid);
+	in->data = msg.exec_plan.data;
+	in->file = msg.exec_plan.file;
+	in->cpu_s = msg.exec_plan.cpu_s;
+	in->processes = msg.exec_plan.processes;
+	in->open_files = msg.exec_plan.open_files;
+	in->watch.memory = msg.exec_plan.memory;
+	in->watch.disk_free = msg.exec_plan.disk_free;
+	in->watch.processes = msg.exec_plan.processes_at;
 	return 0;
 }
 

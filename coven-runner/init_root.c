@@ -34,6 +34,12 @@ open_at(int dir, const char *path, uint64_t flags, uint64_t resolve)
 	return fd == -1 ? -errno : (int)fd;
 }
 
+int
+init_open_beneath(int dir, const char *path)
+{
+	return open_at(dir, path, O_PATH | O_DIRECTORY, RESOLVE_BENEATH);
+}
+
 /* With the tree at hand, what of the host is the launch still to clone? */
 static bool
 needs_host(const struct init *in)
@@ -397,13 +403,27 @@ is_below(const char *path, const char *folder)
 	return strncmp(path, folder, n) == 0 && path[n] == '/';
 }
 
+static int
+layer(struct init *in)
+{
+	size_t i;
+
+	if (!in->have_project || !in->isolated)
+		return 0;
+	for (i = in->nplaced; i < in->nmounts; i++)
+		if (in->mounts[i].flags & MOUNT_F_UPPER)
+			return init_overlay(in, &in->mounts[i]);
+	return init_fail(in, -EINVAL, "%s: no upper layer was handed over",
+	    in->project.target);
+}
+
 /* The project goes after every row but those that lie in it. */
 int
 init_mounts(struct init *in)
 {
 	bool done = !in->have_project;
 	size_t i;
-	int r = 0;
+	int r = layer(in);
 
 	for (i = in->nplaced; r == 0 && i < in->nmounts; i++) {
 		if (!done && is_below(in->mounts[i].target,
@@ -503,14 +523,14 @@ init_cwd(struct init *in)
 
 	if (root < 0)
 		return init_fail(in, root, "open %s", in->project.target);
-	in->cwd_fd = open_at(root, in->cwd, O_PATH | O_DIRECTORY,
-	    RESOLVE_BENEATH);
+	in->cwd_fd = init_open_beneath(root, in->cwd);
 	if (in->cwd_fd < 0)
 		return init_fail(in, in->cwd_fd, "open %s in %s", in->cwd,
 		    in->project.target);
 	if (fstat(in->cwd_fd, &st) == -1)
 		return init_fail(in, -errno, "look at %s", in->cwd);
-	if (st.st_dev != in->cwd_dev || st.st_ino != in->cwd_ino)
+	if (!in->isolated &&
+	    (st.st_dev != in->cwd_dev || st.st_ino != in->cwd_ino))
 		return init_fail(in, -ESTALE,
 		    "%s in %s is not what was checked any more", in->cwd,
 		    in->project.target);

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += librunner.a
 librunner_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS)
 librunner_a_SOURCES = \
+	coven-runner/bound.c \
 	coven-runner/clean.c coven-runner/clean.h \
 	coven-runner/escape.c coven-runner/escape.h \
 	coven-runner/input.c coven-runner/input.h \

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/bounds.h"
 #include "common/clock.h"
 #include "common/failpoint.h"
 #include "common/harness.h"
@@ -155,7 +156,8 @@ input_end(struct run *r)
 static bool
 failed(const struct run *r)
 {
-	return !r->has_exit || r->exit.exit_code != 0 || r->exit.signo != 0 ||
+	return !r->has_exit || r->limit != BOUND_NONE ||
+	    r->exit.exit_code != 0 || r->exit.signo != 0 ||
 	    (r->agent && !input_first_done(&r->input));
 }
 
@@ -168,6 +170,7 @@ finish(struct run *r)
 	/* An init that died took the payload with it, and by this signal. */
 	m.signo = r->has_exit ? r->exit.signo : SIGKILL;
 	m.failed = failed(r);
+	m.limit = r->limit;
 	m.has_code = m.signo == 0;
 	m.exit_code = m.signo == 0 ? r->exit.exit_code : 0;
 	/* On a terminal the contract's clients see a death by signal as 1. */
@@ -180,10 +183,12 @@ finish(struct run *r)
 	timer_stop(r->loop, &r->drain);
 }
 
+/* Of an init that said nothing the monitor knows whether a bound ended it. */
 static bool
 at_end(const struct run *r)
 {
 	return r->go && r->init_gone && !streams_open(r) &&
+	    (r->has_exit || r->has_limit || !chan_is_open(&r->control)) &&
 	    out_empty(&r->out) && !r->finished;
 }
 
@@ -194,6 +199,10 @@ progress(void *ctx)
 	struct run *r = ctx;
 	unsigned i;
 
+	/* What is not read any more goes to nobody: it is the bound. */
+	if (r->go && run_said_too_much(r))
+		for (i = 0; i < OUT_STREAMS; i++)
+			stream_close(&r->stream[i]);
 	if (r->go)
 		gather(r, true);
 	if (at_end(r))
@@ -385,10 +394,14 @@ on_init_exit(struct chan *c, const union msg_any *m, int *fd)
 
 	(void)fd;
 	if (m->init_exit.exit_code < 0 || m->init_exit.exit_code > 255 ||
-	    m->init_exit.signo >= (uint32_t)NSIG)
-		return chan_blame(c, "exit code %d, signal %u",
-		    m->init_exit.exit_code, m->init_exit.signo);
+	    m->init_exit.signo >= (uint32_t)NSIG ||
+	    m->init_exit.limit >= BOUND__COUNT)
+		return chan_blame(c, "exit code %d, signal %u, limit %u",
+		    m->init_exit.exit_code, m->init_exit.signo,
+		    m->init_exit.limit);
 	r->exit = m->init_exit;
+	run_note_limit(r, m->init_exit.limit);
+	run_bound_end(r);
 	r->has_exit = true;
 	input_end(r);
 	return 0;
@@ -524,6 +537,7 @@ on_run_go(struct chan *c, const union msg_any *m, int *fd)
 		return CHAN_BAD;
 	r->transport = (enum transport)m->run_go.transport;
 	out_init(&r->out, r->transport);
+	run_bound(r, &m->run_go);
 	r->go = true;
 	if (pipes)
 		pipes_start(r);
@@ -548,6 +562,7 @@ chan_handler *const run_control_handlers[MSG__COUNT] = {
 	[MSG_REDACTOR] = on_redactor,
 	[MSG_RUN_IO] = on_run_io,
 	[MSG_RUN_GO] = on_run_go,
+	[MSG_RUN_LIMIT] = run_on_limit,
 	[MSG_SHUTDOWN] = on_shutdown,
 };
 
@@ -585,6 +600,7 @@ run_fini(struct run *r)
 	timer_stop(r->loop, &r->drain);
 	timer_stop(r->loop, &r->resend);
 	timer_stop(r->loop, &r->pace);
+	run_bound_end(r);
 	for (i = 0; i < nitems(r->io); i++)
 		mem_close(&r->io[i]);
 	mem_close(&r->tty);

@@ -28,6 +28,8 @@ struct run {
 	struct source	 writable;	/* input's, armed while it waits */
 	struct stream	 stream[OUT_STREAMS];
 	struct timer	 drain, resend, pace;
+	struct timer	 wall;		/* the payload's deadline */
+	uint64_t	 most;		/* bytes of output; 0: no bound */
 	int64_t		 small_ns;	/* when the last small event left */
 	uint64_t	 drained;	/* bytes read when drain was started */
 	int		 io[3];		/* pipes, until RUN_GO */
@@ -39,8 +41,19 @@ struct run {
 	bool		 init_seen, init_gone;
 	bool		 has_exit;	/* INIT_EXIT has come */
 	struct msg_init_exit exit;
+	bool		 has_limit;	/* RUN_LIMIT has come */
+	uint32_t	 limit;		/* enum bound; the first one stays */
 	bool		 finished;	/* RUN_EXIT is in the window */
 };
+
+/* The bounds that the runner keeps (bound.c). */
+void	run_bound(struct run *, const struct msg_run_go *);
+void	run_bound_end(struct run *);
+chan_handler	run_on_limit;
+/* More than it may print: the rest is not read. */
+bool	run_said_too_much(struct run *);
+/* The bound that ended the payload, if one did. */
+void	run_note_limit(struct run *, uint32_t limit);
 
 /* The monitor's messages, for role_start; their ctx is the struct run. */
 extern chan_handler *const run_control_handlers[MSG__COUNT];

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bounds.h"
 #include "common/mem.h"
 #include "coven-stored/clean.h"
 #include "coven-stored/stored.h"
@@ -251,10 +252,12 @@ event_refuse(struct stored *s, struct job *j)
 	run_lied(j->run, "a write that the schema refuses");
 }
 
+#define PAYLOAD_MAX	160	/* status, code, signal and limit */
+
 static int
 exit_payload(const struct job *j, char *out, size_t n)
 {
-	char code[16] = "null", signal[32] = "";
+	char code[16] = "null", signal[32] = "", limit[40] = "";
 
 	if (j->has_code)
 		(void)snprintf(code, sizeof(code), "%d", (int)j->exit_code);
@@ -262,14 +265,17 @@ exit_payload(const struct job *j, char *out, size_t n)
 	if (j->signo != 0)
 		(void)snprintf(signal, sizeof(signal), ",\"signal\":%u",
 		    (unsigned)j->signo);
-	return snprintf(out, n, "{\"status\":\"%s\",\"exitCode\":%s%s}",
-	    j->failed ? "failed" : "completed", code, signal);
+	if (j->limit != BOUND_NONE)
+		(void)snprintf(limit, sizeof(limit), ",\"limit\":\"%s\"",
+		    bound_name(j->limit));
+	return snprintf(out, n, "{\"status\":\"%s\",\"exitCode\":%s%s%s}",
+	    j->failed ? "failed" : "completed", code, signal, limit);
 }
 
 static int
 hold_apply(struct stored *s, struct job *j)
 {
-	char payload[96];
+	char payload[PAYLOAD_MAX];
 
 	if (j->run->refused)
 		return 0;
@@ -282,8 +288,9 @@ static int
 exit_apply(struct stored *s, struct job *j)
 {
 	struct store_end end = { .time_ns = j->time_ns,
-	    .has_code = j->has_code, .code = j->exit_code };
-	char payload[96], detail[96];
+	    .has_code = j->has_code, .code = j->exit_code,
+	    .limit = bound_name(j->limit) };
+	char payload[PAYLOAD_MAX], detail[PAYLOAD_MAX];
 	int r;
 
 	if (j->run->refused)
@@ -291,9 +298,10 @@ exit_apply(struct stored *s, struct job *j)
 	end.status = j->failed ? SESSION_FAILED : j->run->conversation ?
 	    SESSION_IDLE : SESSION_COMPLETED;
 	(void)exit_payload(j, payload, sizeof(payload));
-	(void)snprintf(detail, sizeof(detail), "%s: exit code %d, signal %u",
-	    session_status_name(end.status), j->has_code ?
-	    (int)j->exit_code : -1, (unsigned)j->signo);
+	(void)snprintf(detail, sizeof(detail), "%s: exit code %d, signal "
+	    "%u%s%s", session_status_name(end.status), j->has_code ?
+	    (int)j->exit_code : -1, (unsigned)j->signo, *end.limit != '\0' ?
+	    ", limit " : "", end.limit);
 	j->run->apply_n = j->n;
 	r = add_event(s, j->run->key, EVENT_EXIT, payload, strlen(payload),
 	    j->time_ns);

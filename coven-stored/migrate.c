@@ -172,9 +172,13 @@ static const char schema_4[] =
     " used_ns INTEGER NOT NULL DEFAULT 0"
     ") STRICT, WITHOUT ROWID;";
 
+/* Which bound of [limits] ended a session; NULL: none did. */
+static const char schema_5[] =
+    "ALTER TABLE sessions ADD COLUMN limit_hit TEXT;";
+
 /* Step i brings version i to i + 1. */
 static const char *const steps[STORE_SCHEMA] = { schema_1,
-    schema_2, schema_3, schema_4 };
+    schema_2, schema_3, schema_4, schema_5 };
 
 static int
 run_step(struct db *db, int64_t from, char *why, size_t whylen)

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "common/bounds.h"
 #include "common/mem.h"
 #include "common/plain.h"
 #include "common/utf8.h"
@@ -103,6 +104,8 @@ on_run_exit(struct chan *c, const union msg_any *msg, int *fd)
 	}
 	if (run->state != RS_STARTING && run->state != RS_LIVE)
 		return chan_blame(c, "an exit that is not expected");
+	if (m->limit >= BOUND__COUNT)
+		return chan_blame(c, "limit %u", (unsigned)m->limit);
 	run->accepted = m->n;
 	run->exited = true;
 	/*
@@ -116,6 +119,7 @@ on_run_exit(struct chan *c, const union msg_any *msg, int *fd)
 	j->has_code = m->has_code != 0;
 	j->exit_code = m->exit_code;
 	j->signo = m->signo;
+	j->limit = m->limit;
 	j->failed = m->failed != 0 || !j->has_code || m->exit_code != 0;
 	if (!run->killing)
 		run_set(run, RS_ENDING);

@@ -290,7 +290,11 @@ write_end(struct store *s, enum db_sql which, int64_t key,
 int
 store_end(struct store *s, int64_t key, const struct store_end *end)
 {
-	return write_end(s, SQL_SESSION_END, key, end);
+	int r = write_end(s, SQL_SESSION_END, key, end);
+
+	if (r == 0 && end->limit != NULL && *end->limit != '\0')
+		r = db_run(s->db, SQL_SESSION_LIMIT, "is", key, end->limit);
+	return r;
 }
 
 int
@@ -417,6 +421,7 @@ on_session(void *ctx, const struct db_row *row)
 		.external = db_int(row, 12) != 0,
 		.has_transcript = !db_is_null(row, 13),
 		.transcript_path = db_text(row, 13, NULL),
+		.limit = db_text(row, 14, NULL),
 	};
 
 	w->any = true;

@@ -85,6 +85,7 @@ struct store_end {
 	enum session_status	status;
 	bool			has_code;
 	int32_t			code;
+	const char		*limit;	/* the bound that it is due to */
 	uint64_t		time_ns;
 };
 

@@ -194,6 +194,7 @@ struct job {
 	bool			 has_code;
 	int32_t			 exit_code;
 	uint32_t		 signo;
+	uint32_t		 limit;		/* enum bound */
 	bool			 failed;
 	bool			 drop;		/* JOB_FAILED: never started */
 	bool			 archive;	/* or summon */

@@ -84,6 +84,8 @@ put_place(struct jw *j, struct ctl *ctl, const struct place *p)
 		jw_kstr(j, "cwd", p->cwd);
 	if (ctl->opt[OPT_TITLE] != NULL)
 		jw_kstr(j, "title", ctl->opt[OPT_TITLE]);
+	if (ctl->opt[OPT_ISOLATED] != NULL)
+		jw_kbool(j, "isolated", true);
 }
 
 static void

@@ -28,6 +28,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/reply.c covenctl/reply.h \
 	covenctl/screen.c covenctl/screen.h \
 	covenctl/selftest.c covenctl/selftest.h \
+	covenctl/selftest_left.c \
 	covenctl/selftest_print.c covenctl/selftest_roles.c \
 	covenctl/selftest_world.c \
 	covenctl/sessions.c \

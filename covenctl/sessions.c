@@ -27,6 +27,14 @@ static const struct table_column columns[] = {
 	{ "AGE", false }, { "TITLE", true }, { "PROJECT", true },
 };
 
+static bool
+is(const struct jr *s, const char *name, const char *value)
+{
+	const char *v = jr_kstr(s, name);
+
+	return v != NULL && strcmp(v, value) == 0;
+}
+
 static void
 add_row(struct table *t, const struct jr *s)
 {
@@ -42,10 +50,15 @@ add_row(struct table *t, const struct jr *s)
 		v = names[i] != NULL ? jr_kstr(s, names[i]) : since;
 		v = v != NULL ? v : "-";
 		text_line(&text[i], v, strlen(v), i == 4 ? TITLE_MAX : 4096);
+		v = i == 1 ? jr_kstr(s, "limit") : NULL;
+		if (v != NULL) {
+			(void)buf_adds(&text[i], ": ");
+			text_line(&text[i], v, strlen(v), 64);
+		}
 		cells[i] = buf_head(&text[i]);
 	}
 	for (size_t i = 0; i < nitems(status_colours); i++)
-		if (strcmp(cells[1], status_colours[i].status) == 0)
+		if (is(s, "status", status_colours[i].status))
 			colour = status_colours[i].colour;
 	(void)table_row(t, cells, nitems(names), 1, colour);
 	for (size_t i = 0; i < nitems(names); i++)
@@ -59,14 +72,6 @@ cursor_ok(const char *c)
 	return *c != '\0' && strlen(c) < 512 && strspn(c,
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	    "0123456789-_") == strlen(c);
-}
-
-static bool
-is(const struct jr *s, const char *name, const char *value)
-{
-	const char *v = jr_kstr(s, name);
-
-	return v != NULL && strcmp(v, value) == 0;
 }
 
 /* --status and --harness. */

@@ -32,6 +32,8 @@ static const struct opt opts[OPT_COUNT] = {
 	[OPT_NO_TTY] = { "no-tty", NULL, "give the command pipes", 0, NULL },
 	[OPT_INTERACTIVE] = { "interactive", NULL,
 	    "run the harness on this terminal", 0, NULL },
+	[OPT_ISOLATED] = { "isolated", NULL,
+	    "write to an overlay; see covenctl apply", 0, NULL },
 	[OPT_STREAM] = { "stream", NULL,
 	    "speak stream-JSON; lines of input are messages", 0, NULL },
 	[OPT_MODEL] = { "model", "NAME", "the model to ask for", 0, NULL },
@@ -113,13 +115,13 @@ static const struct verb verbs[] = {
 	    "system's or the owner's, and locked.  A daemon that runs has "
 	    "what was there when it started." },
 	{ "run", "HARNESS PROMPT...", "run an agent and show its output",
-	    verb_run, O(PROJECT) | O(CWD) | O(INTERACTIVE) | O(STREAM) |
-	    O(MODEL) | O(TITLE), 2, -1, VERB_HOME,
+	    verb_run, O(PROJECT) | O(CWD) | O(INTERACTIVE) | O(ISOLATED) |
+	    O(STREAM) | O(MODEL) | O(TITLE), 2, -1, VERB_HOME,
 	    "codex claude coven-code copilot",
 	    "Runs an agent on a prompt in a sandbox and ends as it ends." },
 	{ "exec", "-- CMD ARG...", "run a command, without a network",
 	    verb_exec, O(PROJECT) | O(CWD) | O(ENV) | O(TTY) | O(NO_TTY) |
-	    O(TITLE), 1, -1, VERB_HOME | VERB_COMMAND, NULL,
+	    O(ISOLATED) | O(TITLE), 1, -1, VERB_HOME | VERB_COMMAND, NULL,
 	    "Runs a command in a sandbox without a network.  Input, output "
 	    "and exit status are the command's own." },
 	{ "sessions", "", "list sessions", verb_sessions,

@@ -277,12 +277,27 @@ status_by_name(struct watch *w, const char *name)
 	return CTL_FAILED;
 }
 
+/* A person is told what a bare signal would leave open. */
+static void
+say_limit(struct watch *w, const char *limit)
+{
+	autobuf struct buf name = { 0 };
+
+	if (limit == NULL)
+		return;
+	text_line(&name, limit, strlen(limit), 64);
+	if (!w->lines)
+		ctl_err("session %s: ended by its %s limit", w->id,
+		    buf_head(&name));
+}
+
 static void
 on_exit_event(struct watch *w, const struct jr *payload)
 {
 	int64_t v;
 
 	w->ended = true;
+	say_limit(w, jr_kstr(payload, "limit"));
 	if (jr_ki64(payload, "signal", &v) && v > 0 && v < 128)
 		w->status = CTL_SIGNAL + (int)v;
 	else if (jr_ki64(payload, "exitCode", &v))

@@ -10,7 +10,7 @@ dist_man_MANS += \
 	doc/privacy.toml.5
 dist_doc_DATA = doc/openapi.yaml
 EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
-	doc/SECURITY.md doc/WEAKNESSES.md \
+	doc/ESCAPE.md doc/SECURITY.md doc/WEAKNESSES.md \
 	doc/adr/0001-llhttp-and-a-head-scanner.md \
 	doc/adr/0002-libmd-inside-the-monitor.md \
 	doc/adr/0003-prepare-precedes-the-record.md \
@@ -23,4 +23,6 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0009-an-earlier-daemons-record.md \
 	doc/adr/0010-audit-chain.md \
 	doc/adr/0011-tokens-and-pairing.md \
-	doc/adr/0016-protected-paths.md
+	doc/adr/0016-protected-paths.md \
+	doc/adr/0019-attempts-in-one-program.md \
+	doc/adr/0021-system-mode.md

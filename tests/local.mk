@@ -85,10 +85,11 @@ EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/unit-inside.sh tests/lints.sh \
 	tests/it/run tests/it/auth.py tests/it/container.py \
 	tests/it/old_store.py tests/it/output.py \
-	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
-	tests/it/terminal.py $(it_tests) \
+	tests/it/polls.py tests/it/racer.py tests/it/secrets.py tests/it/sse.py \
+	tests/it/terminal.py tests/it/hog.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
-	tests/vm/inside.sh tests/bench/bench.sh tests/agents/agents.sh \
+	tests/vm/inside.sh tests/bench/bench.sh tests/escape/table.py \
+	tests/agents/agents.sh \
 	tests/agents/model_endpoint.py
 it_tests = \
 	tests/it/attach.sh \
@@ -100,6 +101,7 @@ it_tests = \
 	tests/it/check_vm.sh \
 	tests/it/clock_back.sh \
 	tests/it/auth_rules.sh \
+	tests/it/compat.sh \
 	tests/it/completion.sh \
 	tests/it/config.sh \
 	tests/it/contract_clients.sh \
@@ -116,12 +118,15 @@ it_tests = \
 	tests/it/harness_state.sh \
 	tests/it/home_refusals.sh \
 	tests/it/import.sh \
+	tests/it/isolated.sh \
 	tests/it/kill_tree.sh \
+	tests/it/limits.sh \
 	tests/it/openapi_replies.sh \
 	tests/it/mode_container.sh \
 	tests/it/mode_system.sh \
 	tests/it/notify.sh \
 	tests/it/panic.sh \
+	tests/it/races.sh \
 	tests/it/protected_paths.sh \
 	tests/it/records.sh \
 	tests/it/recovery.sh \

@@ -49,9 +49,11 @@ started_and_failed(struct evil *e)
 static void
 ended(struct evil *e)
 {
-	static const struct msg_init_exit ends[] = { { 0, 0 }, { 255, 0 },
-	    { -1, 0 }, { 256, 0 }, { INT32_MAX, UINT32_MAX }, { 0, 64 },
-	    { 0, 65 }, { 0, SIGKILL } };
+	static const struct msg_init_exit ends[] = {
+		{ 0, 0, 0 }, { 255, 0, 0 }, { -1, 0, 0 }, { 256, 0, 0 },
+		{ INT32_MAX, UINT32_MAX, 0 }, { 0, 64, 0 }, { 0, 65, 0 },
+		{ 0, SIGKILL, 0 }, { 0, 0, 1 }, { 1, 0, 99 },
+	};
 
 	evil_send(e, TO_RUNNER, MSG_INIT_EXIT,
 	    &ends[evil_pick(e, nitems(ends))]);

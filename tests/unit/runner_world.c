@@ -168,7 +168,18 @@ static chan_handler *const stored_handlers[MSG__COUNT] = {
 	[MSG_RUN_RESIZE_REPLY] = on_resize_reply,
 };
 static chan_handler *const no_handlers[MSG__COUNT] = { NULL };
+static int
+on_run_over(struct chan *c, const union msg_any *m, int *fd)
+{
+	struct world *w = c->ctx;
+
+	(void)fd;
+	w->over = m->run_over.limit;
+	return 0;
+}
+
 static chan_handler *const monitor_handlers[MSG__COUNT] = {
+	[MSG_RUN_OVER] = on_run_over,
 	[MSG_HELLO] = on_hello,
 };
 
@@ -242,11 +253,14 @@ void
 world_init_ends(struct world *w, int code, unsigned signo)
 {
 	struct msg_init_exit m = { .exit_code = code, .signo = signo };
+	struct msg_run_limit limit = { .limit = w->limit };
 
 	if (code >= 0)
 		assert_int_equal(chan_send(&w->init, MSG_INIT_EXIT, &m, -1),
 		    0);
 	chan_close(&w->init);
+	if (chan_is_open(&w->monitor))
+		(void)chan_send(&w->monitor, MSG_RUN_LIMIT, &limit, -1);
 }
 
 static void
@@ -286,7 +300,8 @@ go(struct world *w, const struct world_spec *s)
 	struct msg_run_spec spec = { .harness = s->harness != NULL ?
 	    s->harness : "exec", .transport = s->transport,
 	    .stdin_data = { prompt, strlen(prompt) }, .stdin_eof = s->eof };
-	struct msg_run_go m = { .transport = s->transport };
+	struct msg_run_go m = { .transport = s->transport,
+	    .wall_s = s->wall_s, .output = s->output };
 	struct msg_redactor patterns = { 0 };
 	autobuf struct buf b = { 0 };
 	autoclose int fd = -1;

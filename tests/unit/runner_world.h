@@ -31,6 +31,8 @@ struct world {
 	bool		 has_exit;
 	struct msg_run_exit exit;
 	uint32_t	 reply[WORLD_TAGS];	/* code + 1 */
+	uint32_t	 over;		/* the bound it has asked an end for */
+	uint32_t	 limit;		/* what the monitor saw init die of */
 	bool		 stored_lost, init_lost, monitor_lost;
 };
 
@@ -43,6 +45,8 @@ struct world_spec {
 	const char	*prompt;
 	bool		 eof;
 	bool		 without_patterns;
+	uint32_t	 wall_s;
+	uint64_t	 output;
 };
 
 /* A runner that is running, stored resumed at 0. */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/bounds.h"
 #include "common/conf.h"
 #include "common/mem.h"
 
@@ -68,6 +69,14 @@ static const struct {
 	    "not a key" },
 	{ "the pattern itself", LIST("harness.*.env", "X"), CONF_UNKNOWN,
 	    "not a key" },
+	{ "one harness's number", U32("harness.codex.limits.processes", 16),
+	    0, "" },
+	{ "out of its range", U32("harness.codex.limits.processes", 15),
+	    CONF_BAD_VALUE, "from 16 to 1048576" },
+	{ "not a number", STR("harness.codex.limits.processes", "16"),
+	    CONF_BAD_TYPE, "a whole number" },
+	{ "near, of one harness", U32("harness.codex.limits.process", 16),
+	    CONF_UNKNOWN, "`harness.codex.limits.processes`" },
 	{ "locking the pattern", LOCK("harness.*.env"), 0, "" },
 	{ "no id", LIST("harness..env", "X"), CONF_UNKNOWN, "not a key" },
 	{ "near", U32("server.max_conections", 16), CONF_UNKNOWN,
@@ -112,6 +121,8 @@ defaults_are_in_range(void **state)
 		    .number = k[i].def, .text = k[i].sdef };
 
 		assert_true(strlen(k[i].key) <= CONF_KEY_MAX);
+		if (k[i].part)
+			continue;	/* it has none: everybody's holds */
 		if (k[i].type != CONF_TYPE_LIST)
 			assert_int_equal(conf_check(&r, why), 0);
 		else
@@ -187,6 +198,43 @@ locked_keys_stay(void **state)
 }
 
 static void
+one_harness_has_its_own(void **state)
+{
+	struct msg_conf_row all = U32("limits.processes", 100);
+	struct msg_conf_row own = U32("harness.codex.limits.processes", 50);
+	struct msg_conf_row more = U32("harness.codex.limits.processes", 70);
+	struct msg_conf_row lock = LOCK("limits.processes");
+	struct bounds b;
+	struct conf c;
+	int set;
+
+	(void)state;
+	conf_init(&c);
+	bounds_of(&c, "codex", &b, &set);
+	assert_int_equal(b.processes, 4096);
+	assert_int_equal(b.wall_s, 0);
+	/* What is not given is most of the machine's. */
+	assert_int_equal(set, 0);
+	assert_true(b.memory_mib > 0);
+	assert_int_equal(apply(&c, all, CONF_SYSTEM), 0);
+	assert_int_equal(apply(&c, own, CONF_SYSTEM), 0);
+	bounds_of(&c, "codex", &b, &set);
+	assert_int_equal(b.processes, 50);
+	bounds_of(&c, "claude", &b, &set);
+	assert_int_equal(b.processes, 100);
+	assert_int_equal(apply(&c, more, CONF_OWNER), 0);
+	bounds_of(&c, "codex", &b, &set);
+	assert_int_equal(b.processes, 70);
+	/* Nobody goes around a lock by naming a harness. */
+	assert_int_equal(apply(&c, lock, CONF_SYSTEM), 0);
+	more.number = 90;
+	assert_int_equal(apply(&c, more, CONF_OWNER), CONF_LOCKED);
+	bounds_of(&c, "codex", &b, &set);
+	assert_int_equal(b.processes, 70);
+	conf_fini(&c);
+}
+
+static void
 lists_are_bounded(void **state)
 {
 	struct msg_conf_row r = LIST("home.allow_fs", "nfs");
@@ -246,7 +294,9 @@ manual_has_every_key(void **state)
 	(void)state;
 	k = conf_keys(&n);
 	for (i = 0; i < n; i++) {
-		(void)snprintf(item, sizeof(item), ".It Cm %s ", k[i].key);
+		/* One item for all that one harness has a number of. */
+		(void)snprintf(item, sizeof(item), ".It Cm %s ", k[i].part ?
+		    "harness.*.limits.*" : k[i].key);
 		if (strstr(page, item) == NULL)
 			fail_msg("%s is not in coven.toml(5)", k[i].key);
 	}
@@ -260,6 +310,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(defaults_are_in_range),
 		cmocka_unit_test(rows_are_applied),
 		cmocka_unit_test(locked_keys_stay),
+		cmocka_unit_test(one_harness_has_its_own),
 		cmocka_unit_test(lists_are_bounded),
 		cmocka_unit_test(document_is_current),
 		cmocka_unit_test(manual_has_every_key),

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "common/bounds.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -168,6 +169,54 @@ every_end_is_told(void **state)
 			fail_msg("%s: code %u %d, signal %u, failed %u",
 			    e->name, w.exit.has_code, w.exit.exit_code,
 			    w.exit.signo, w.exit.failed);
+		assert_int_equal(world_wait_status(&w, SOON), 0);
+		world_end(&w);
+	}
+}
+
+static bool
+asked_for_an_end(const struct world *w)
+{
+	return w->over != 0;
+}
+
+static void
+bounds_are_kept(void **state)
+{
+	static const struct {
+		struct world_spec	 spec;
+		uint32_t		 over, limit, want;
+		int			 code;
+	} rows[] = {
+		{ { .transport = TRANSPORT_PIPES, .wall_s = 1 }, BOUND_WALL, 0,
+		    BOUND_WALL, 0 },
+		{ { .transport = TRANSPORT_PIPES, .output = 10 },
+		    BOUND_OUTPUT, 0, BOUND_OUTPUT, 0 },
+		/* what comes first is the reason */
+		{ { .transport = TRANSPORT_PIPES, .output = 10 },
+		    BOUND_OUTPUT, BOUND_MEMORY, BOUND_OUTPUT, -1 },
+		{ { .transport = TRANSPORT_PIPES }, 0, BOUND_MEMORY,
+		    BOUND_MEMORY, -1 },
+		{ { .transport = TRANSPORT_PIPES, .output = 11 }, 0, 0, 0, 0 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < nitems(rows); i++) {
+		struct world w;
+
+		world_start(&w, &rows[i].spec);
+		say(w.io[1], "0123456789\n");
+		if (rows[i].over != 0)
+			assert_true(world_wait(&w, asked_for_an_end, SOON));
+		assert_int_equal(w.over, rows[i].over);
+		w.limit = rows[i].limit;
+		world_init_ends(&w, rows[i].code, 0);
+		payload_ends(&w);
+		assert_true(world_wait(&w, ended, SOON));
+		assert_int_equal(w.exit.limit, rows[i].want);
+		assert_int_equal(w.exit.failed, rows[i].want != 0);
+		assert_string_equal(buf_head(&w.out), "0123456789\n");
 		assert_int_equal(world_wait_status(&w, SOON), 0);
 		world_end(&w);
 	}
@@ -718,6 +767,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_then_exit_in_order),
 		cmocka_unit_test(every_end_is_told),
+		cmocka_unit_test(bounds_are_kept),
 		cmocka_unit_test(a_pipe_held_open_does_not_hold_the_end),
 		cmocka_unit_test(split_code_points_are_joined),
 		cmocka_unit_test(eight_mebibytes_of_anything_arrive),

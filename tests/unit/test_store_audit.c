@@ -260,6 +260,7 @@ removed_records_leave_a_gap(void **state)
 
 static const char undo[] =
     "DROP TABLE pairings;"
+    "ALTER TABLE sessions DROP COLUMN limit_hit;"
     "DROP TABLE audit;"
     "DELETE FROM meta WHERE name IN ('chain_0', 'chain_1',"
     " 'audit_unchained');"
