@@ -90,15 +90,14 @@ if [ ! -f "$CACHE/$KEY.img" ] && ! make_machine; then
 	skip_all "debootstrap could not make a machine"
 fi
 make_payload || { tap_not_ok "the machine's second disk"; tap_done; }
-accel=tcg,thread=multi
-[ ! -w /dev/kvm ] || accel=kvm
-timeout "${CHECK_VM_TIMEOUT:-1500}" nice qemu-system-x86_64 -accel "$accel" \
+timeout "${CHECK_VM_TIMEOUT:-1500}" nice qemu-system-x86_64 -accel tcg,thread=multi \
     -smp 2 -m 1536 -nographic -no-reboot -net none -snapshot \
     -kernel "$CACHE/$KEY.kernel" -initrd "$CACHE/$KEY.initrd" \
     -append "root=/dev/vda rw console=ttyS0 quiet" \
     -drive "file=$CACHE/$KEY.img,if=virtio,format=raw" \
     -drive "file=$W/payload.img,if=virtio,format=raw" \
-    </dev/null 2>&1 | tr -d '\r' >"$W/console"
+    </dev/null >"$W/serial" 2>&1
+tr -cd '[:print:]\n' <"$W/serial" >"$W/console"
 grep -a -E '^(Linux |[a-z,]*apparmor|cpuset)' "$W/console" | sed 's/^/# /'
 while IFS= read -r line; do
 	case $line in
@@ -107,8 +106,8 @@ while IFS= read -r line; do
 	"CHECK not ok "*) tap_not_ok "${line#CHECK not ok }" ;;
 	"  | "*) note "$line" ;;
 	esac
-done < <(tr -cd '[:print:]\n' <"$W/console")
+done <"$W/console"
 t "the machine ran to its end" grep -a '^CHECK end' "$W/console"
-[ "$TAP_FAILED" -eq 0 ] || tail -n 15 "$W/console" | tr -cd '[:print:]\n' |
+[ "$TAP_FAILED" -eq 0 ] || tail -n 15 "$W/console" |
     sed 's/^/# console: /'
 tap_done
