@@ -78,6 +78,7 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-logs.1 \
 	doc/covenctl-pair.1 \
 	doc/covenctl-panic.1 \
+	doc/covenctl-policy.1 \
 	doc/covenctl-restart.1 \
 	doc/covenctl-run.1 \
 	doc/covenctl-sacrifice.1 \
