@@ -68,6 +68,12 @@ installed() {
 	    [ -x /usr/sbin/coven-monitor ]
 }
 
+starts() {
+	systemctl start "$UNIT" && return
+	journalctl --no-pager -o cat -n 8 -u "$UNIT"
+	return 1
+}
+
 serves() {
 	[ "$("${AS[@]}" covenctl exec --project /home/tester/project -- \
 	    echo hello </dev/null)" = hello ]
@@ -129,7 +135,7 @@ check "no unit was enabled or started" \
     test -z "$(systemctl list-units --no-legend 'coven@*')"
 check "AppArmor is on, and the package did not break it" eval \
     'aa-enabled && apparmor_parser -Q /etc/apparmor.d/lsb_release'
-check "the unit starts" systemctl start "$UNIT"
+check "the unit starts" starts
 check "it serves its user" serves
 for role in apid stored; do
 	check "coven-$role has a user of its own" role_has_its_user "$role"
