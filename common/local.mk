@@ -34,6 +34,7 @@ libcommon_a_SOURCES = \
 	common/sign.c common/sign.h \
 	common/shelf.c common/shelf.h \
 	common/spawn.c common/spawn.h \
+	common/worker.c common/worker.h \
 	common/token.c common/token.h \
 	common/utf8.c common/utf8.h
 # sign.c is in it, but only who uses it links $(SODIUM_LIBS).

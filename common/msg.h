@@ -22,12 +22,16 @@ enum role {
 	ROLE_RUNNER,
 	ROLE_INIT,
 	ROLE_CONFREAD,
+	ROLE_ARCHIVER,
+	ROLE_EXTRACTOR,
+	ROLE_REMOVER,
 	ROLE__COUNT
 };
 
 #define R(r)		(1u << ROLE_##r)
 #define R_CHILDREN	(R(APID) | R(STORED) | R(RUNNER) | R(INIT) | \
-			    R(CONFREAD))
+			    R(CONFREAD) | R(ARCHIVER) | R(EXTRACTOR) | \
+			    R(REMOVER))
 
 enum chan_state {
 	CS_SAME = 0,

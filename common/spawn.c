@@ -125,8 +125,9 @@ static void __attribute__((noreturn))
 child(const struct spawn *s)
 {
 	static char *const no_env[] = { NULL };
-	unsigned end = child_descriptors(s);
+	/* First: it may sit on a number that the child is given. */
 	int program = fcntl(s->program, F_DUPFD_CLOEXEC, HIGH_FD);
+	unsigned end = child_descriptors(s);
 
 	if (program == -1)
 		child_fail("program");

@@ -12,6 +12,9 @@ enum filter_id {
 	FILTER_STORED,
 	FILTER_RUNNER,
 	FILTER_CONFREAD,
+	FILTER_ARCHIVER,
+	FILTER_EXTRACTOR,
+	FILTER_REMOVER,
 	FILTER_PAYLOAD,		/* init and payload: denies by set */
 	FILTER__COUNT
 };

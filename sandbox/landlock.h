@@ -11,6 +11,8 @@
 enum landlock_access {
 	LANDLOCK_READ,		/* read and list */
 	LANDLOCK_READ_EXEC,	/* and execute */
+	LANDLOCK_REMOVE,	/* list, remove, rename */
+	LANDLOCK_FILL,		/* list, make, write: files, folders, links */
 	LANDLOCK_WRITE,		/* everything but execute and device nodes */
 	LANDLOCK_FULL,		/* everything but device nodes */
 };

@@ -17,6 +17,13 @@
 
 #define NOTHING	"0000000000000000"
 
+/* Of memory: a compressor's or a decompressor's windows, and room. */
+#ifdef COVEN_SANITIZE
+#define WORKER_DATA	RLIM_INFINITY
+#else
+#define WORKER_DATA	(512 << 20)
+#endif
+
 /*
  * Not CapBnd: without a user namespace and without CAP_SETPCAP nobody can
  * empty it, and with no_new_privs there is nothing left that it bounds.
@@ -76,6 +83,43 @@ static const struct profile profiles[ROLE__COUNT] = {
 		.limits = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 4096 } },
 		.nlimits = 2,
 		.filter = FILTER_CONFREAD,
+		CONFINED,
+	},
+	[ROLE_ARCHIVER] = {
+		.namespaces = EVERY_NS,
+		.root = ROOT_FOLDER,
+		.last_fd = ROLE_FD_FOLDER,
+		/* a descriptor a level; what libarchive allocates */
+		.limits = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 4096 },
+		    { RLIMIT_DATA, WORKER_DATA } },
+		.nlimits = 3,
+		.rules = { { ROLE_FD_FOLDER, NULL, LANDLOCK_READ } },
+		.nrules = 1,
+		.filter = FILTER_ARCHIVER,
+		CONFINED,
+	},
+	[ROLE_EXTRACTOR] = {
+		.namespaces = EVERY_NS,
+		.root = ROOT_FOLDER,
+		.last_fd = ROLE_FD_FOLDER,
+		.limits = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 4096 },
+		    { RLIMIT_DATA, WORKER_DATA } },
+		.nlimits = 3,
+		.rules = { { ROLE_FD_FOLDER, NULL, LANDLOCK_FILL } },
+		.nrules = 1,
+		.filter = FILTER_EXTRACTOR,
+		CONFINED,
+	},
+	[ROLE_REMOVER] = {
+		.namespaces = EVERY_NS,
+		.root = ROOT_FOLDER,
+		.last_fd = ROLE_FD_FOLDER,
+		.limits = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 4096 },
+		    { RLIMIT_DATA, WORKER_DATA } },
+		.nlimits = 3,
+		.rules = { { ROLE_FD_FOLDER, NULL, LANDLOCK_REMOVE } },
+		.nrules = 1,
+		.filter = FILTER_REMOVER,
 		CONFINED,
 	},
 };

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 
 #include "common/mem.h"
 #include "sandbox/syscalls.h"
@@ -384,6 +385,44 @@ SET(confread) = {
 };
 END_SET(confread);
 
+/* openat2: what it is given lies in memory, but Landlock bounds it. */
+SET(archiver) = {
+	ALLOW("fdatasync", "the archive is on disk before that is said",
+	    { 0 }),
+	ALLOW("getdents64", "the names in a folder", { 0 }),
+	ALLOW("newfstatat", "what a name is", { 0 }),
+	ALLOW("openat2", "one name of the folder, never a link", { 0 }),
+	ALLOW("readlinkat", "links are kept as links", { 0 }),
+};
+END_SET(archiver);
+
+SET(extractor) = {
+	ALLOW("fchmod", "modes, without a set-id bit", ONLY(1, 0777)),
+	ALLOW("linkat", "hard links; following none", EQ(4, 0)),
+	ALLOW("lseek", "the archive", { 0 }),
+	ALLOW("mkdirat", "folders", ONLY(2, 0777)),
+	ALLOW("newfstatat", "what a hard link is of", { 0 }),
+	ALLOW("openat2", "one name beneath the folder, never a link", { 0 }),
+	ALLOW("pwrite64", "files", { 0 }),
+	ALLOW("ftruncate", "files that end in a hole", { 0 }),
+	ALLOW("symlinkat", "links", { 0 }),
+};
+END_SET(extractor);
+
+SET(remover) = {
+	ALLOW("fchmod", "folders that forbid their owner", EQ(1, 0700)),
+	ALLOW("fchmodat", "the same, before Linux 6.6", EQ(2, 0700)),
+	ALLOW("fchmodat2", "the same, by a descriptor", EQ(2, 0700)),
+	ALLOW("getdents64", "the names in a folder", { 0 }),
+	ALLOW("lseek", "the names once more", { 0 }),
+	ALLOW("newfstatat", "is the root its own", { 0 }),
+	ALLOW("openat2", "one folder deeper, never a link", { 0 }),
+	ALLOW("renameat2", "what lies deep comes up", EQ(4, RENAME_NOREPLACE)),
+	ALLOW("statx", "is it an immutable flag that keeps it", { 0 }),
+	ALLOW("unlinkat", "what it is for", { 0 }),
+};
+END_SET(remover);
+
 #ifdef COVEN_SANITIZE
 /* The runtimes of the sanitizers, in a build that is for tests alone. */
 SET(sanitizer) = {
@@ -428,6 +467,10 @@ static const struct filter_def filters[FILTER__COUNT] = {
 	[FILTER_RUNNER] = ROLE_FILTER("runner", &set_fstat, &set_runner),
 	[FILTER_CONFREAD] = ROLE_FILTER("confread", &set_fstat, &set_memfd,
 	    &set_confread),
+	[FILTER_ARCHIVER] = ROLE_FILTER("archiver", &set_archiver),
+	[FILTER_EXTRACTOR] = ROLE_FILTER("extractor",
+	    &set_extractor),
+	[FILTER_REMOVER] = ROLE_FILTER("remover", &set_remover),
 	[FILTER_PAYLOAD] = { "payload", ROW_ALLOW,
 	    { &set_dangerous, &set_terminal, &set_families, &set_keys,
 	    &set_mounts, &set_namespaces, &set_setid, &set_init }, true },

@@ -1,7 +1,7 @@
 # Programs that tests use.  Those that run inside a sandbox or look at /proc
 # are built without the sanitizers; probe is static, to run in any root.
 check_PROGRAMS += tests/leftovers tests/it/rawhttp tests/it/probe \
-	tests/it/without
+	tests/it/without tests/it/worker
 PLAIN_CFLAGS = -std=gnu11 $(WARN_CFLAGS) -O2 -g
 PLAIN_CPPFLAGS = -I$(top_srcdir) -include config.h -D_GNU_SOURCE
 NET_SOURCES = tests/net.c tests/net.h
@@ -24,6 +24,11 @@ tests_it_without_CPPFLAGS = $(PLAIN_CPPFLAGS)
 tests_it_without_CFLAGS = $(PLAIN_CFLAGS) $(SECCOMP_CFLAGS)
 tests_it_without_LDFLAGS = -no-pie
 tests_it_without_LDADD = $(SECCOMP_LIBS)
+
+# plays the monitor to archiver, extractor and remover
+tests_it_worker_SOURCES = tests/it/worker.c tests/unit/work_driver.c \
+	tests/unit/work_driver.h
+tests_it_worker_LDADD = $(SANDBOX_LIBS) $(COMMON_LIBS)
 
 # make bench: every figure beside its floor, in one run.
 check_PROGRAMS += tests/bench/floor tests/bench/client tests/bench/fixture
@@ -50,7 +55,8 @@ conformance: all tests/it/rawhttp$(EXEEXT) tests/bench/client$(EXEEXT)
 BENCH_STAGE = bench-stage
 .PHONY: bench
 bench: all tests/bench/floor$(EXEEXT) tests/bench/client$(EXEEXT) \
-		tests/bench/fixture$(EXEEXT) tests/it/rawhttp$(EXEEXT)
+		tests/bench/fixture$(EXEEXT) tests/it/rawhttp$(EXEEXT) \
+		tests/it/worker$(EXEEXT)
 	rm -rf $(BENCH_STAGE)
 	$(MAKE) -s install DESTDIR="$$(pwd)/$(BENCH_STAGE)" prefix=/suite \
 	    exec_prefix=/suite >/dev/null
@@ -72,7 +78,8 @@ VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full \
 	--errors-for-leak-kinds=definite
 VALGRIND_NOT = tests/lint.sh tests/unit/test_confread_role \
 	tests/unit/test_ctl_daemon tests/unit/test_filter tests/unit/test_init \
-	tests/unit/test_landlock tests/unit/test_root tests/unit/test_sandbox
+	tests/unit/test_landlock tests/unit/test_root tests/unit/test_sandbox \
+	tests/unit/test_archiver tests/unit/test_remover
 .PHONY: check-valgrind
 check-valgrind:
 	COVEN_TEST_SLOW=1 $(MAKE) check LOG_COMPILER="$(VALGRIND)" \
@@ -120,6 +127,7 @@ it_tests = \
 	tests/it/import.sh \
 	tests/it/isolated.sh \
 	tests/it/kill_tree.sh \
+	tests/it/leftovers.sh \
 	tests/it/limits.sh \
 	tests/it/openapi_replies.sh \
 	tests/it/mode_container.sh \

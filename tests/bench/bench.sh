@@ -13,10 +13,14 @@
 # store's library before the start; all other figures are of what the suite
 # did itself in this run.
 #
+# A compiler is run inside a session and outside in turns; both say how long
+# it took them, and the pair whose ratio is in the middle is printed.
+#
 # The exit status is about what must be right (bytes, counts, answers), not
 # about speed.  Sizes: BENCH_N requests, BENCH_LOAD_MS, BENCH_EVENTS,
 # BENCH_LAUNCHES, BENCH_PAUSE_MS between two of them, BENCH_MIB, BENCH_LIVE
-# sessions, BENCH_IDLE connections.
+# sessions, BENCH_IDLE connections, BENCH_FILES of a workspace, BENCH_COMPILES
+# pairs.
 set -u
 export LC_ALL=C
 STAGE=${1:?stage} TOOLS=${2:?tools}
@@ -28,6 +32,8 @@ PAUSE_MS=${BENCH_PAUSE_MS:-50}
 MIB=${BENCH_MIB:-256}
 LIVE=${BENCH_LIVE:-500}
 IDLE=${BENCH_IDLE:-10000}
+FILES=${BENCH_FILES:-100000}
+COMPILES=${BENCH_COMPILES:-9}
 LONG_ID=00000000-0000-4000-8000-000000000001
 W=$(mktemp -d /tmp/coven-bench.XXXXXX) || exit 1
 PIDS=()
@@ -221,6 +227,48 @@ measure '' "$client" stream "$SOCK" "$W/project" "$W/project/data"
 [ "$(figure stream_equal)" = 1 ] || wrong "stored bytes differ from printed"
 rm -f "$W/project/data"
 
+# --- one compiler, one large file ------------------------------------------------
+
+# Some seconds of work, few files: what is paid for is the system call.
+large_source() {
+	awk 'BEGIN {
+		for (i = 0; i < 2500; i++)
+			printf "int f%d(int a, const int *b) { int s = 0; " \
+			    "for (int i = 0; i < a; i++) s += b[i] * %d + " \
+			    "(s ^ (b[(i + %d) %% 16] >> 3)); return s; }\n",
+			    i, i, i
+	}' >"$W/project/large.c"
+	cat >"$W/project/compile" <<-'EOS'
+		#!/bin/bash
+		TIMEFORMAT=%R
+		{ time gcc -O2 -c -o "$1" large.c; } 2>&1
+	EOS
+	chmod 755 "$W/project/compile"
+}
+
+compiles() {
+	local i inside outside
+
+	command -v gcc >/dev/null || return
+	large_source
+	for ((i = 0; i < COMPILES; i++)); do
+		outside=$(cd "$W/project" && ./compile outside.o)
+		inside=$("$W/suite/bin/covenctl" exec --project "$W/project" \
+		    -- ./compile inside.o </dev/null 2>"$W/err" |
+		    tr -d '\r')
+		[ -z "$inside" ] || echo "$inside $outside"
+	done | awk '{ print $1 / $2, $1, $2 }' | sort -n >"$W/pairs"
+	cmp -s "$W/project/inside.o" "$W/project/outside.o" ||
+	    wrong "the compiler made something else inside"
+	awk '{ line[NR] = $0 } END {
+		split(line[int((NR + 1) / 2)], pair)
+		print "compile_inside_s", pair[2]
+		print "compile_outside_s", pair[3]
+	}' "$W/pairs" >>"$W/figures"
+	rm -f "$W/project"/{large.c,compile,inside.o,outside.o}
+}
+compiles
+
 # --- many ------------------------------------------------------------------------
 
 measure '' "$client" stalled "$SOCK" 200 "$N"
@@ -254,6 +302,59 @@ per_session() {
 	    'BEGIN { printf "%.2f", (b - a) / 1024 / n }'
 }
 
+# --- workspaces: packed, and removed -----------------------------------------
+
+# make_tree DIR: folders of 500 files, of half a kilobyte to four.
+make_tree() {
+	python3 - "$1" "$FILES" /bin/bash <<'PY'
+import os, sys
+top, n, text = sys.argv[1], int(sys.argv[2]), open(sys.argv[3], 'rb').read()
+for i in range(n):
+    folder = f'{top}/d{i // 500}'
+    if i % 500 == 0:
+        os.makedirs(folder)
+    at = i * 937 % (len(text) - 4096)
+    with open(f'{folder}/f{i}', 'wb') as f:
+        f.write(text[at:at + 512 + i * 7 % 3584])
+PY
+}
+
+# quickest NAME CMD ...: seconds, if they are fewer than NAME's so far.
+quickest() {
+	local name=$1 start end
+
+	shift
+	start=$(date +%s%N)
+	"$@" >"$W/one" 2>&1 || wrong "$*: $(tail -n 1 "$W/one")"
+	end=$(date +%s%N)
+	awk -v a="$start" -v b="$end" -v old="$(figure "$name")" 'BEGIN {
+		s = (b - a) / 1e9
+		printf "%.3f", old != "" && old < s ? old : s }' >"$W/quickest"
+	say "$name" "$(cat "$W/quickest")"
+}
+
+workspaces() {
+	local worker=("$TOOLS/it/worker" "$W/suite/libexec/coven") i
+
+	for i in 1 2 3; do
+		make_tree "$W/tree"
+		sync
+		quickest tar_s tar --zstd -cf "$W/tar.zst" -C "$W/tree" .
+		quickest pack_s "${worker[@]}" pack "$W/tree" "$W/pack.zst"
+		if [ $((i % 2)) = 1 ]; then
+			quickest remove_s "${worker[@]}" remove "$W/tree"
+			rmdir "$W/tree"
+		else
+			quickest rm_s rm -rf "$W/tree"
+		fi
+		rm -f "$W/tar.zst" "$W/pack.zst"
+	done
+	make_tree "$W/tree"
+	sync
+	quickest rm_s rm -rf "$W/tree"
+}
+workspaces
+
 # --- the table ---------------------------------------------------------------------
 
 mib() {
@@ -282,6 +383,8 @@ row "launch to the exit event, p50" "$(figure launch_exit_p50_us)" us \
     "$(figure bwrap_spawn_p50_us)" "bubblewrap, true" "<=" 1.0
 row "$MIB MiB printed, durable" "$(figure stream_s)" s \
     "$(figure copy_s)" "cat to a file, fsync" "<=" 3
+row "one compiler, one large file" "$(figure compile_inside_s)" s \
+    "$(figure compile_outside_s)" "outside" "<=" 1.03
 row "$LIVE live sessions, each" \
     "$(per_session pss_before pss_live_all "$LIVE")" MiB "" "PSS" "<=" 2
 row "  the first half, each" \
@@ -294,6 +397,10 @@ row "  when all have answered, each" \
 row "the idle suite" "$(mib pss_idle)" MiB "" "PSS" "<=" 12
 row "health, $IDLE idle, p99" "$(figure idle_p99_us)" us "" \
     "$(figure idle_open) still open" "<=" 20000
+row "$FILES files packed" "$(figure pack_s)" s "$(figure tar_s)" \
+    "tar --zstd" "<=" 1.3
+row "$FILES files removed" "$(figure remove_s)" s "$(figure rm_s)" \
+    "rm -rf" "<=" 1.5
 echo
 row "health, 1 client, p99" "$(figure oneshot_p99_us)" us \
     "$(figure floor_oneshot_p99_us)" "$answer"

@@ -119,7 +119,7 @@ start(struct child *c, const struct start *s)
 	char path[64];
 
 	make_ends(sock, log);
-	if (s->role == ROLE_STORED && dir == -1)
+	if (profile_of(s->role)->root == ROOT_FOLDER && dir == -1)
 		dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	*c = (struct child){ .control = sock[0], .log = log[0], .proc = -1 };
 	c->pid = fork();
@@ -236,7 +236,8 @@ do_nothing(struct chan *c)
 }
 
 static const enum role confined[] = {
-	ROLE_APID, ROLE_STORED, ROLE_RUNNER, ROLE_CONFREAD
+	ROLE_APID, ROLE_STORED, ROLE_RUNNER, ROLE_CONFREAD, ROLE_ARCHIVER,
+	ROLE_EXTRACTOR, ROLE_REMOVER
 };
 
 static bool userns_works, landlock_works;
@@ -312,7 +313,8 @@ every_role_is_confined(void **state)
 				assert_true(other_namespace(&c, names[n]));
 			if (userns_works && geteuid() == 0)
 				assert_int_equal(root_names(&c),
-				    s.role == ROLE_STORED ? 1 : 0);
+				    profile_of(s.role)->root ==
+				    ROOT_FOLDER ? 1 : 0);
 			if (userns_works)
 				assert_non_null(strstr(text,
 				    "CapBnd:\t0000000000000000"));
