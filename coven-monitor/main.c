@@ -43,6 +43,7 @@ static const char *const programs[ROLE__COUNT] = {
 	[ROLE_RUNNER] = "coven-runner",
 	[ROLE_INIT] = "coven-init",
 	[ROLE_CONFREAD] = "coven-confread",
+	[ROLE_APPLIER] = "coven-applier",
 };
 
 static struct monitor monitor;

@@ -21,6 +21,7 @@
 #include "coven-monitor/token.h"
 #include "coven-monitor/uids.h"
 
+struct applying;
 struct pair;
 struct session;
 
@@ -73,6 +74,8 @@ struct monitor {
 	struct pair		*spares;	/* and pairs that are ending */
 	struct spares		 spare;
 	struct host_view	 view;
+	struct applying		*applying;	/* requests of that kind */
+	unsigned		 napplying;
 	struct session		*sessions;	/* a list, newest first */
 	unsigned		 nlive;
 	int64_t			 starts_window_ns;	/* of starts_per_s */

@@ -466,6 +466,8 @@ static const struct job_row rows[JOB__COUNT] = {
 	    request_refuse },
 	[JOB_DELETE] = { "delete", JOB_REFUSED, delete_apply, delete_done,
 	    request_refuse },
+	[JOB_CHANGES] = { "changes", JOB_REFUSED, changes_apply,
+	    changes_done, request_refuse },
 	[JOB_PAIR] = { "paired token", JOB_REFUSED, pair_apply, pair_done,
 	    request_refuse },
 	[JOB_UNPAIR] = { "revocation", JOB_ENDS, unpair_apply, unpair_done,

@@ -435,4 +435,5 @@ chan_handler *const stored_control[MSG__COUNT] = {
 	[MSG_RUN_FAILED] = on_run_failed,
 	[MSG_RUN_STAT_REPLY] = on_run_stat_reply,
 	[MSG_RUN_GONE] = on_run_gone,
+	[MSG_WORK_DONE] = on_work_done,
 };

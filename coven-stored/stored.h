@@ -167,6 +167,7 @@ enum job_kind {
 	JOB_COMPLETE,
 	JOB_ARCHIVE,
 	JOB_DELETE,
+	JOB_CHANGES,		/* signo: enum work_verb */
 	JOB_PAIR,		/* a token is good from now on */
 	JOB_UNPAIR,
 	JOB_PAIR_USED,
@@ -285,6 +286,21 @@ bool	writer_idle(const struct stored *);
 int	archive_apply(struct stored *, struct job *);
 int	delete_apply(struct stored *, struct job *);
 void	delete_done(struct stored *, struct job *);
+
+/* --- changes.c: what isolated sessions left --- */
+
+struct change {
+	bool		 busy;		/* the monitor is asked */
+	uint64_t	 serial;
+	struct asked	 asked;
+};
+
+chan_handler	on_changes, on_work_done;
+int	changes_apply(struct stored *, struct job *);
+void	changes_done(struct stored *, struct job *);
+void	changes_drop(struct stored *);		/* apid is gone */
+/* A session is deleted: what it left goes as well. */
+void	changes_forget(struct stored *, const char *id);
 
 /* --- upkeep: work of the store's own, in pieces, when nobody waits --- */
 
@@ -410,6 +426,9 @@ void	stored_reply(struct stored *, struct asked *, enum store_code,
 void	stored_reply_rows(struct stored *s, struct asked *asked,
 	    enum store_code code, const struct buf *rows, uint32_t count,
 	    bool more);
+/* With rows that another role wrote; fd may be -1. */
+void	stored_reply_fd(struct stored *, struct asked *, enum store_code,
+	    int fd, uint32_t count, bool more, const char *text);
 /*
  * A page, with a word about it: the status of a session whose last event it
  * holds, how much a search may have missed, a time, or "".
@@ -455,6 +474,7 @@ struct stored {
 	struct upkeep		 upkeep;
 	struct search		 search;
 	struct stats		 stats;
+	struct change		 changes[LIMIT_CHANGES_AT_ONCE];
 	struct retention	 retention;
 	struct import		 import;
 	struct run_tree		 runs;

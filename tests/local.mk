@@ -105,6 +105,7 @@ it_tests = \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
 	tests/it/audit.sh \
+	tests/it/changes.sh \
 	tests/it/check_vm.sh \
 	tests/it/clock_back.sh \
 	tests/it/auth_rules.sh \
