@@ -92,7 +92,7 @@ fi
 make_payload || { tap_not_ok "the machine's second disk"; tap_done; }
 # The library that looks for secrets needs SSE4.2, which the default has not.
 timeout "${CHECK_VM_TIMEOUT:-1500}" nice qemu-system-x86_64 \
-    -accel tcg,thread=multi -cpu max -smp 2 -m 1536 -nographic -no-reboot -net none -snapshot \
+    -accel tcg,thread=multi -cpu Nehalem -smp 2 -m 1536 -nographic -no-reboot -net none -snapshot \
     -kernel "$CACHE/$KEY.kernel" -initrd "$CACHE/$KEY.initrd" \
     -append "root=/dev/vda rw console=ttyS0 quiet" \
     -drive "file=$CACHE/$KEY.img,if=virtio,format=raw" \
