@@ -43,6 +43,8 @@ static const char *const programs[ROLE__COUNT] = {
 	[ROLE_RUNNER] = "coven-runner",
 	[ROLE_INIT] = "coven-init",
 	[ROLE_CONFREAD] = "coven-confread",
+	[ROLE_GATEWAY] = "coven-gateway",
+	[ROLE_RESOLVER] = "coven-resolver",
 	[ROLE_APPLIER] = "coven-applier",
 };
 
