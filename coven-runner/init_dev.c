@@ -162,9 +162,16 @@ init_proc(struct init *in)
 	size_t i;
 	int r;
 
-	/* Refused where every proc in sight is masked, as in a container. */
+	/*
+	 * Refused where every proc in sight is masked, as in a container.
+	 * The one that is there shows the host's processes: never that one.
+	 */
 	in->proc = mount_new("proc", NULL, MOUNT_ATTR_NOSUID |
 	    MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (in->proc == -EPERM)
+		return init_fail(in, in->proc, "make a fresh proc (the one "
+		    "here is masked: give the container an unmasked one, "
+		    "--security-opt systempaths=unconfined)");
 	if (in->proc < 0)
 		return init_fail(in, in->proc, "make a fresh proc");
 	r = init_put(in, in->proc, "/proc");

@@ -25,7 +25,8 @@ read_text(const char *path, char *text, size_t len)
 
 /* Those that coven-monitor/uids.c looks for. */
 static const char *const users[] = {
-	"coven-apid", "coven-stored", "coven-confread",
+	"coven-apid", "coven-stored", "coven-confread", "coven-gateway",
+	"coven-resolver",
 };
 
 /* Is the daemon root's?  Its status says so even where its files do not. */

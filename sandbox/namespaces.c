@@ -132,12 +132,16 @@ step_maps(struct entry *e)
 #define QUIET_MOUNT	(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | \
 			    MOUNT_ATTR_NOEXEC)
 
-/* A tmpfs that is not mounted anywhere yet: a descriptor or -errno. */
+/*
+ * A tmpfs that is not mounted anywhere yet: a descriptor or -errno.  Its
+ * maker may write, for without a user namespace no right overrides the mode;
+ * until it is mounted read-only.
+ */
 static int
 make_root(void)
 {
 	static const char *const options[][2] = {
-		{ "mode", "0555" }, { "size", "4k" }, { "nr_inodes", "16" },
+		{ "mode", "0755" }, { "size", "4k" }, { "nr_inodes", "16" },
 	};
 	autoclose int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
 	size_t i;

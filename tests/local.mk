@@ -91,14 +91,15 @@ check-valgrind:
 EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
-	tests/it/run tests/it/auth.py tests/it/calls.py \
+	tests/it/run tests/it/auth.py tests/it/calls.py tests/it/container.py \
 	tests/it/gateway_client.py tests/it/gateway_peer.py tests/it/hog.py \
 	tests/it/load.py tests/it/old_store.py tests/it/output.py \
 	tests/it/peer.py tests/it/polls.py tests/it/racer.py \
 	tests/it/secrets.py tests/it/sse.py tests/it/terminal.py \
 	tests/it/together.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
-	tests/bench/bench.sh tests/escape/table.py tests/agents/agents.sh \
+	tests/vm/inside.sh tests/bench/bench.sh tests/escape/table.py \
+	tests/agents/agents.sh \
 	tests/agents/model_endpoint.py
 it_tests = \
 	tests/it/add_dirs.sh \
@@ -109,6 +110,7 @@ it_tests = \
 	tests/it/attack_state.sh \
 	tests/it/audit.sh \
 	tests/it/changes.sh \
+	tests/it/check_vm.sh \
 	tests/it/clock_back.sh \
 	tests/it/auth_rules.sh \
 	tests/it/compat.sh \
@@ -137,6 +139,7 @@ it_tests = \
 	tests/it/limits.sh \
 	tests/it/limits_cgroup.sh \
 	tests/it/openapi_replies.sh \
+	tests/it/mode_container.sh \
 	tests/it/mode_system.sh \
 	tests/it/notify.sh \
 	tests/it/panic.sh \

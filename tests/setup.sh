@@ -9,6 +9,9 @@ libsmartcols-dev libarchive-dev"
 TEST_PACKAGES="bubblewrap shellcheck strace valgrind cppcheck clang-tidy \
 mandoc util-linux procps python3 python3-jsonschema python3-yaml binutils zsh \
 fish"
+# For --long: a package, and machines to try it on.
+LONG_PACKAGES="debhelper lintian debootstrap systemd-container qemu-system-x86 \
+e2fsprogs"
 # What tests/it/compat.sh runs in a session, as program:package.
 COMPAT_PROGRAMS="python3:python3 pytest-3:python3-pytest node:nodejs npm:npm
 git:git gcc:gcc g++:g++ make:make cargo:cargo go:golang-go

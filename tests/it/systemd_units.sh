@@ -40,6 +40,8 @@ mkdir -p "$ROOT/usr/lib/systemd/user" "$ROOT/usr/lib/systemd/system" \
     "$ROOT/results"
 cp "$TREE/packaging/systemd/coven.service" "$ROOT/usr/lib/systemd/user/"
 cp "$TREE/packaging/systemd/coven@.service" "$ROOT/usr/lib/systemd/system/"
+mkdir -p "$ROOT/usr/lib/sysusers.d"
+cp "$TREE/packaging/sysusers.d/coven.conf" "$ROOT/usr/lib/sysusers.d/"
 # What runs inside, when the machine is up.
 cat >"$ROOT/results/unit-test" <<'END'
 #!/bin/bash
@@ -59,6 +61,10 @@ unit() {
 	first=$("$@" show -p MainPID --value "$UNIT")
 	say "$name serves" "$(cd ~tester/project && "${who[@]}" covenctl exec \
 	    -- echo "hello" </dev/null)"
+	say "$name roles" "$(grep -lxE 'coven-(apid|stored)' \
+	    /proc/[0-9]*/comm | sed 's/comm$/status/' | xargs awk \
+	    '$1 == "Uid:" { print $2 }' | xargs -n 1 id -un | sort -u |
+	    paste -sd ' ')"
 	"${who[@]}" bash -c 'cd ~tester/project && covenctl exec -- sleep 99 \
 	    </dev/null' &
 	for _ in $(seq 100); do
@@ -82,6 +88,7 @@ unit() {
 	say "$name left" "$(ls ~tester/.coven/coven.sock 2>&1 | wc -l) $(
 	    find /sys/fs/cgroup -type d -name 'coven-*-*' | wc -l)"
 }
+systemd-sysusers coven.conf
 useradd --create-home --uid 1000 tester
 install -d -o tester -g tester ~tester/project
 loginctl enable-linger tester
@@ -138,6 +145,9 @@ for unit in user system; do
 	is "$unit unit: its status says where" "$(result "$unit status")" \
 	    "serves $home/coven.sock"
 	is "$unit unit: it serves" "$(result "$unit serves")" hello
+	roles=tester
+	[ "$unit" = user ] || roles="coven-apid coven-stored"
+	is "$unit unit: whose its roles are" "$(result "$unit roles")" "$roles"
 	is "$unit unit: sessions have a cgroup of the unit's" \
 	    "$(result "$unit cgroups")" 1
 	is "$unit unit: panic kills by it" "$(result "$unit panic")" \
