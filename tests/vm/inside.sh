@@ -157,7 +157,7 @@ check "it is restarted" starts restart
 check "then it is of the new build" is_new_build
 check "and serves" serves
 check "the session that ended then is on record" eval \
-    '"${AS[@]}" covenctl sessions --all --json | grep -E "killed|orphaned"'
+    '"${AS[@]}" covenctl sessions --all --json | grep -F "\"status\":\"failed\""'
 systemctl stop "$UNIT"
 
 mkdir -p /usr/tests && mount --bind /check/tools /usr/tests
