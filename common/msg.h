@@ -222,6 +222,20 @@ enum token_code {		/* TOKEN_ROTATED.code */
 	TOKEN_FAILED,		/* the log says why */
 };
 
+enum work_phase {			/* PHASE.phase, PHASED.phase */
+	PHASE_KEPT,		/* nothing is to be done */
+	PHASE_ARCHIVE,		/* pack what the session wrote */
+	PHASE_REMOVE,		/* empty the folder, remove it */
+	PHASE_FORGET,		/* unlink the archive */
+	PHASE__COUNT
+};
+
+enum archive_policy {		/* WORKSPACE.policy, as archive.policy */
+	ARCHIVE_NEVER,
+	ARCHIVE_FAILED,
+	ARCHIVE_ALWAYS,
+};
+
 enum transport {
 	TRANSPORT_PTY,		/* stdin, stdout, stderr are one terminal */
 	TRANSPORT_PIPES,	/* three pipes */

@@ -40,6 +40,8 @@ static const char *const programs[ROLE__COUNT] = {
 	[ROLE_RUNNER] = "coven-runner",
 	[ROLE_INIT] = "coven-init",
 	[ROLE_CONFREAD] = "coven-confread",
+	[ROLE_ARCHIVER] = "coven-archiver",
+	[ROLE_REMOVER] = "coven-remover",
 };
 
 static struct monitor monitor;

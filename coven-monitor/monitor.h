@@ -21,6 +21,7 @@
 #include "coven-monitor/token.h"
 #include "coven-monitor/uids.h"
 
+struct ending;
 struct pair;
 struct session;
 
@@ -73,6 +74,7 @@ struct monitor {
 	struct pair		*spares;	/* and pairs that are ending */
 	struct spares		 spare;
 	struct host_view	 view;
+	struct ending		*ending;	/* of a workspace, or NULL */
 	struct session		*sessions;	/* a list, newest first */
 	unsigned		 nlive;
 	int64_t			 starts_window_ns;	/* of starts_per_s */

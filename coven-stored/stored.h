@@ -167,6 +167,9 @@ enum job_kind {
 	JOB_COMPLETE,
 	JOB_ARCHIVE,
 	JOB_DELETE,
+	JOB_WORKSPACE,		/* what an ended session left */
+	JOB_PHASED,		/* a step with it was taken */
+	JOB_FORGET,		/* an archive is to go */
 	JOB_PAIR,		/* a token is good from now on */
 	JOB_UNPAIR,
 	JOB_PAIR_USED,
@@ -260,6 +263,28 @@ void	unpair_refuse(struct stored *, struct job *);
 chan_handler	on_pair_add, on_pair_revoke, on_pair_used;
 /* Every paired token, as on record now.  0 or -errno. */
 int	pairs_reply(struct stored *, struct asked *);
+
+/* --- phases.c: what ended sessions left, a step at a time --- */
+
+struct phases {
+	struct timer	 timer;		/* the next look */
+	struct timer	 sweep;		/* of what is too old */
+	bool		 busy;		/* the monitor takes a step */
+	uint32_t	 keep_days, total_mib;
+};
+
+void	phases_init(struct stored *);
+void	phases_start(struct stored *);	/* at SERVE */
+void	phases_wake(struct stored *);	/* there may be a step to take */
+int	workspace_apply(struct stored *, struct job *);
+int	phased_apply(struct stored *, struct job *);
+int	forget_apply(struct stored *, struct job *);
+void	workspace_done(struct stored *, struct job *);
+void	phased_done(struct stored *, struct job *);
+void	forget_done(struct stored *, struct job *);
+chan_handler	on_workspace, on_phased, on_archive_drop;
+/* Every archive, or that of one session.  0 or -errno. */
+int	archives_reply(struct stored *, struct asked *, const char *id);
 
 /* --- writer --- */
 
@@ -456,6 +481,7 @@ struct stored {
 	struct search		 search;
 	struct stats		 stats;
 	struct retention	 retention;
+	struct phases		 phases;
 	struct import		 import;
 	struct run_tree		 runs;
 	size_t			 nruns, nlaunches, record_bytes;
