@@ -311,7 +311,8 @@ on_exit_of_worker(struct child *c)
 	else
 		finish_remove(e);
 	FAILPOINT("monitor.before-phased");
-	if (e->result.code != WORKER_DONE && log_allowed(&m->limit,
+	if (e->result.code != WORKER_DONE && (e->phase == PHASE_REMOVE ||
+	    e->result.code == WORKER_FAILED) && log_allowed(&m->limit,
 	    "workspaces"))
 		log_warn("workspace %s: %s: %s: %s", e->id, e->phase ==
 		    PHASE_ARCHIVE ? "pack" : "remove",

@@ -68,7 +68,6 @@ keep_fields(struct ask *a)
 	KEEP(MSG_SIGNAL, signal, m->signal.id, m->signal.actor);
 	KEEP(MSG_EVENTS, events, m->events.id, m->events.after_event);
 	KEEP(MSG_PAIR_LIST, pair_list, "", "");
-	KEEP(MSG_ARCHIVES, archives, m->archives.id, "");
 	KEEP(MSG_AUDIT, audit, "", "");
 	KEEP(MSG_CANCEL, cancel, "", "");
 	}
@@ -466,14 +465,6 @@ answer_pairs(struct stored *s, struct ask *a)
 }
 
 static bool
-answer_archives(struct stored *s, struct ask *a)
-{
-	int r = archives_reply(s, &a->asked, a->id);
-
-	return r < 0 ? failed(s, a, r) : false;
-}
-
-static bool
 answer_audit(struct stored *s, struct ask *a)
 {
 	const struct msg_audit *m = &a->msg.audit;
@@ -523,7 +514,6 @@ static const struct {
 	{ MSG_SIGNAL, answer_signal },
 	{ MSG_EVENTS, answer_events },
 	{ MSG_PAIR_LIST, answer_pairs },
-	{ MSG_ARCHIVES, answer_archives },
 	{ MSG_AUDIT, answer_audit },
 	{ MSG_CANCEL, answer_cancel },
 };

@@ -274,7 +274,6 @@ LATER(on_kill, MSG_KILL)
 LATER(on_signal, MSG_SIGNAL)
 LATER(on_events, MSG_EVENTS)
 LATER(on_pair_list, MSG_PAIR_LIST)
-LATER(on_archives, MSG_ARCHIVES)
 LATER(on_audit, MSG_AUDIT)
 LATER(on_cancel, MSG_CANCEL)
 
@@ -304,8 +303,6 @@ chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_SESSION_STATS] = on_session_stats,
 	[MSG_SESSION_ARCHIVE] = on_session_archive,
 	[MSG_SESSION_DELETE] = on_session_delete,
-	[MSG_ARCHIVES] = on_archives,
-	[MSG_ARCHIVE_DROP] = on_archive_drop,
 	[MSG_INPUT_CHECK] = on_input_check,
 	[MSG_INPUT] = on_input,
 	[MSG_KILL] = on_kill,

@@ -86,37 +86,15 @@ expire(struct stored *s)
 int
 forget_apply(struct stored *s, struct job *j)
 {
-	struct audit_entry e = { .verb = AUDIT_ARCHIVE_FORGET,
-	    .session = j->id, .actor = j->actor, .detail = "requested" };
-	int r;
-
-	if (j->id == NULL)
-		return expire(s);
-	r = store_archive_forget(s->store, j->id);
-	j->code = r > 0 ? STORE_NOT_FOUND : STORE_OK;
-	if (r == 0)
-		r = store_audit(s->store, &e);
-	return r < 0 ? r : 0;
+	(void)j;
+	return expire(s);
 }
 
 void
 forget_done(struct stored *s, struct job *j)
 {
-	if (j->id != NULL)
-		stored_reply(s, &j->asked, j->code, NULL);
+	(void)j;
 	phases_wake(s);
-}
-
-int
-on_archive_drop(struct chan *c, const union msg_any *msg, int *fd)
-{
-	struct job *j = job_new(c->ctx, JOB_FORGET, NULL);
-
-	(void)fd;
-	j->asked = (struct asked){ true, msg->archive_drop.tag };
-	j->id = mem_strdup(msg->archive_drop.id);
-	j->actor = mem_strdup(msg->archive_drop.actor);
-	return 0;
 }
 
 void
@@ -310,34 +288,4 @@ phased_done(struct stored *s, struct job *j)
 	(void)j;
 	s->phases.busy = false;
 	phases_wake(s);
-}
-
-/* --- what is asked --- */
-
-struct list {
-	struct buf	 rows;
-	uint32_t	 n;
-};
-
-static int
-add_row(void *ctx, const struct msg_archive_row *row)
-{
-	struct list *l = ctx;
-
-	l->n++;
-	return msg_encode(&l->rows, MSG_ARCHIVE_ROW, row);
-}
-
-int
-archives_reply(struct stored *s, struct asked *asked, const char *id)
-{
-	struct list l = { .n = 0 };
-	int r = store_archives(s->store, id, add_row, &l);
-
-	if (r == 0 && l.n == 0 && *id != '\0')
-		stored_reply(s, asked, STORE_NOT_FOUND, NULL);
-	else if (r == 0)
-		stored_reply_rows(s, asked, STORE_OK, &l.rows, l.n, false);
-	buf_fini(&l.rows);
-	return r;
 }

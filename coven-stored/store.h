@@ -346,18 +346,9 @@ int	 store_phase_failed(struct store *, const char *id, uint32_t phase,
 
 int	 store_archive_add(struct store *, uint64_t created_ns,
 	    const struct msg_phased *);
-/* It is to go: 0, STORE_NOT_FOUND or -errno. */
-int	 store_archive_forget(struct store *, const char *id);
-/* So are those that are older, and the oldest beyond a sum. */
+/* Those that are older are to go, and the oldest beyond a sum. */
 int	 store_archives_expire(struct store *, uint64_t before_ns,
 	    uint64_t total_bytes);
-
-/* Borrowed for the call. */
-typedef int	 store_archive_cb(void *ctx, const struct msg_archive_row *);
-
-/* The newest first, or that of one session. */
-int	 store_archives(struct store *, const char *id, store_archive_cb *,
-	    void *ctx);
 
 /* --- paired tokens (store_pairs.c) --- */
 

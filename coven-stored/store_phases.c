@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "common/clock.h"
 #include "coven-stored/sqlite.h"
 #include "coven-stored/store.h"
 #include "coven-stored/store_internal.h"
@@ -93,52 +92,9 @@ store_archive_add(struct store *s, uint64_t created_ns,
 }
 
 int
-store_archive_forget(struct store *s, const char *id)
-{
-	int r = db_run(s->db, SQL_ARCHIVE_FORGET, "s", id);
-
-	return r == 0 && db_changes(s->db) == 0 ? STORE_NOT_FOUND : r;
-}
-
-int
 store_archives_expire(struct store *s, uint64_t before_ns,
     uint64_t total_bytes)
 {
 	return db_run(s->db, SQL_ARCHIVES_EXPIRE, "ii", (int64_t)before_ns,
 	    (int64_t)total_bytes);
-}
-
-struct walk {
-	store_archive_cb	*cb;
-	void			*ctx;
-};
-
-static int
-on_archive(void *ctx, const struct db_row *row)
-{
-	const struct walk *w = ctx;
-	char at[RFC3339_LEN];
-	struct msg_archive_row a = {
-		.id = db_text(row, 0, NULL),
-		.created_at = at,
-		.outcome = (uint32_t)db_int(row, 2),
-		.entries = (uint64_t)db_int(row, 3),
-		.bytes = (uint64_t)db_int(row, 4),
-		.packed = (uint64_t)db_int(row, 5),
-		.left = (uint64_t)db_int(row, 6),
-	};
-
-	clock_format((uint64_t)db_int(row, 1), at);
-	return w->cb(w->ctx, &a);
-}
-
-int
-store_archives(struct store *s, const char *id, store_archive_cb *cb,
-    void *ctx)
-{
-	struct walk w = { cb, ctx };
-
-	return db_query(s->db, SQL_ARCHIVES_LIST, on_archive, &w, "si",
-	    id != NULL && *id != '\0' ? id : NULL,
-	    (int64_t)LIMIT_PAGE_ARCHIVES);
 }

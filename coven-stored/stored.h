@@ -169,7 +169,7 @@ enum job_kind {
 	JOB_DELETE,
 	JOB_WORKSPACE,		/* what an ended session left */
 	JOB_PHASED,		/* a step with it was taken */
-	JOB_FORGET,		/* an archive is to go */
+	JOB_FORGET,		/* archives that are too old go */
 	JOB_PAIR,		/* a token is good from now on */
 	JOB_UNPAIR,
 	JOB_PAIR_USED,
@@ -282,9 +282,7 @@ int	forget_apply(struct stored *, struct job *);
 void	workspace_done(struct stored *, struct job *);
 void	phased_done(struct stored *, struct job *);
 void	forget_done(struct stored *, struct job *);
-chan_handler	on_workspace, on_phased, on_archive_drop;
-/* Every archive, or that of one session.  0 or -errno. */
-int	archives_reply(struct stored *, struct asked *, const char *id);
+chan_handler	on_workspace, on_phased;
 
 /* --- writer --- */
 

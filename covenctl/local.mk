@@ -2,6 +2,7 @@ noinst_LIBRARIES += libcovenctl.a
 libcovenctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) $(SMARTCOLS_CFLAGS)
 libcovenctl_a_SOURCES = \
 	covenctl/api.c covenctl/api.h \
+	covenctl/archives.c \
 	covenctl/audit.c covenctl/audit.h covenctl/audit_verify.c \
 	covenctl/bearer.c covenctl/bearer.h \
 	covenctl/client.c covenctl/client.h \
@@ -63,6 +64,7 @@ $(CTL_COMPLETION): covenctl/covenctl$(EXEEXT)
 # a page a verb; tests/unit/test_ctl_parts looks for them
 dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-archive.1 \
+	doc/covenctl-archives.1 \
 	doc/covenctl-attach.1 \
 	doc/covenctl-audit.1 \
 	doc/covenctl-completion.1 \
