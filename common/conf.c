@@ -6,6 +6,7 @@
 
 #include "common/conf.h"
 #include "common/mem.h"
+#include "common/net_rule.h"
 #include "common/protect.h"
 
 #define CONF_U32(f, k, d, lo, hi, w) \
@@ -65,25 +66,43 @@ is_name(const char *s, size_t n)
 	return n > 0;
 }
 
+static bool	is_path(const char *s);
+
+#define ID_MAX	64	/* bytes of an adapter's id */
+
+/* A folder: what may stand for a '@'. */
+static bool
+is_folder(const char *s, size_t n)
+{
+	char text[CONF_PART_MAX];
+
+	if (n >= sizeof(text) || memchr(s, '\t', n) != NULL)
+		return false;
+	memcpy(text, s, n);
+	text[n] = '\0';
+	return is_path(text);
+}
+
 /* An adapter's id: what may stand for a '*'. */
 static bool
-is_part(const char *s, size_t n)
+is_part(const char *pattern, const char *s, size_t n)
 {
 	size_t i;
 
+	if (strchr(pattern, '@') != NULL)
+		return is_folder(s, n);
 	for (i = 0; i < n; i++)
 		if (isupper((unsigned char)s[i]))
 			return false;
-	return n < CONF_PART_MAX && is_name(s, n) &&
-	    isalnum((unsigned char)s[0]);
+	return n <= ID_MAX && is_name(s, n) && isalnum((unsigned char)s[0]);
 }
 
-/* 0 when key is this pattern with the n bytes at *part in its '*'. */
+/* True when key is this pattern with the n bytes at *part in its '*'. */
 static bool
 pattern_matches(const char *pattern, const char *key, const char **part,
     size_t *n)
 {
-	const char *star = strchr(pattern, '*');
+	const char *star = strpbrk(pattern, "*@");
 	size_t before, after, len = strlen(key);
 
 	*part = "";
@@ -109,8 +128,8 @@ conf_find(const char *key, char part[CONF_PART_MAX], int pattern)
 	for (i = 0; i < nitems(keys); i++) {
 		if (!pattern_matches(keys[i].key, key, &p, &n))
 			continue;
-		if (n != 0 && !is_part(p, n) &&
-		    !(pattern && n == 1 && *p == '*'))
+		if (n != 0 && !is_part(keys[i].key, p, n) &&
+		    !(pattern && n == 1 && strchr("*@", *p) != NULL))
 			return NULL;
 		if (part != NULL) {
 			memcpy(part, p, n);
@@ -149,24 +168,27 @@ distance(const char *a, const char *b)
 
 /*
  * The pattern with its '*' filled from the key's component in that place, so
- * that "harness.codex.enw" is one step from "harness.codex.env".
+ * that "harness.codex.enw" is one step from "harness.codex.env".  A path has
+ * dots of its own: what stands for it is no single component.
  */
 static bool
 instantiate(const char *pattern, const char *key, char *out, size_t len)
 {
-	const char *star = strchr(pattern, '*'), *dot;
+	const char *star = strchr(pattern, '*'), *at = key, *p;
 	size_t before;
-	int n;
 
 	if (star == NULL)
 		return (size_t)snprintf(out, len, "%s", pattern) < len;
 	before = (size_t)(star - pattern);
-	dot = strchr(key, '.');
-	if (dot == NULL || strchr(dot + 1, '.') == NULL)
+	for (p = pattern; p < star && at != NULL; p++)
+		if (*p == '.') {
+			at = strchr(at, '.');
+			at = at != NULL ? at + 1 : NULL;
+		}
+	if (at == NULL || strchr(at, '.') == NULL)
 		return (size_t)snprintf(out, len, "%s", pattern) < len;
-	n = (int)(strchr(dot + 1, '.') - (dot + 1));
 	return (size_t)snprintf(out, len, "%.*s%.*s%s", (int)before, pattern,
-	    n, dot + 1, star + 1) < len;
+	    (int)strcspn(at, "."), at, star + 1) < len;
 }
 
 const char *
@@ -262,9 +284,26 @@ is_protect(const char *s)
 }
 
 static const char *
+rule_fault(enum net_kind kind, const char *s)
+{
+	struct net_rule r;
+	const char *why;
+
+	return net_rule_parse(kind, s, &r, &why) == 0 ? NULL : why;
+}
+
+static const char *
 entry_fault(enum conf_entry e, const char *s)
 {
 	switch (e) {
+	case ENTRY_HOST:
+		return rule_fault(NET_ALLOW, s);
+	case ENTRY_DENY:
+		return rule_fault(NET_DENY, s);
+	case ENTRY_ADDRESS:
+		return rule_fault(NET_ADDRESS, s);
+	case ENTRY_ECH:
+		return rule_fault(NET_ECH, s);
 	case ENTRY_PATH:
 		return is_path(s) ? NULL : "must be an absolute path without "
 		    "\".\" and \"..\"";

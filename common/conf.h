@@ -16,8 +16,9 @@
 extern "C" {
 #endif
 
-#define CONF_KEY_MAX	128	/* CONF_ROW.key */
-#define CONF_PART_MAX	65	/* what a '*' stood for, with its NUL */
+#define CONF_KEY_MAX	128	/* of the table */
+#define CONF_PART_MAX	1025	/* what a '*' or '@' stood for, with its NUL */
+#define CONF_NAME_MAX	1152	/* CONF_ROW.key: with that in it */
 #define CONF_WHY_MAX	512
 
 /* CONF_ROW.type.  A lock carries no value. */
@@ -34,6 +35,10 @@ enum conf_entry {
 	ENTRY_PATH,	/* absolute, no "." or ".." component */
 	ENTRY_ENV,	/* a variable's name */
 	ENTRY_NAME,	/* letters, digits, '.', '_', '-' */
+	ENTRY_HOST,	/* common/net_rule.h */
+	ENTRY_DENY,
+	ENTRY_ADDRESS,
+	ENTRY_ECH,
 	ENTRY_PROTECT,	/* a row of protect.def, after "PROJECT:" or alone */
 };
 

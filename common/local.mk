@@ -24,6 +24,10 @@ libcommon_a_SOURCES = \
 	common/mem.c common/mem.h \
 	common/memfd.c common/memfd.h \
 	common/msg.c common/msg.h common/msg.def \
+	common/net_addr.c common/net_addr.h \
+	common/net_collect.c \
+	common/net_policy.c common/net_policy.h \
+	common/net_rule.c common/net_rule.h \
 	common/plain.c common/plain.h \
 	common/protect.c common/protect.def common/protect.h \
 	common/scope.c common/scope.h \
@@ -40,6 +44,13 @@ check_PROGRAMS += tests/unit/test_audit
 TESTS += tests/unit/test_audit
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c
 tests_unit_test_audit_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_net_addr tests/unit/test_net_policy
+TESTS += tests/unit/test_net_addr tests/unit/test_net_policy
+tests_unit_test_net_addr_SOURCES = tests/unit/test_net_addr.c
+tests_unit_test_net_addr_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_net_policy_SOURCES = tests/unit/test_net_policy.c
+tests_unit_test_net_policy_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_msg tests/unit/test_chan \
 	tests/unit/test_base64 tests/unit/test_json_scan \

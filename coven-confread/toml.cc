@@ -62,7 +62,7 @@ line_of(const toml::node &node)
 std::string
 printable(std::string_view part)
 {
-	std::string s(part.empty() ? "\"\"" : part.substr(0, CONF_KEY_MAX));
+	std::string s(part.empty() ? "\"\"" : part.substr(0, CONF_PART_MAX));
 
 	for (char &c : s)
 		if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
@@ -189,8 +189,12 @@ is_table_of_keys(const std::string &path)
 	for (i = 0; i < n; i++)
 		if (std::strncmp(k[i].key, prefix.c_str(), prefix.size()) == 0)
 			return true;
-	/* "harness.<any id>" */
-	return path.compare(0, 8, "harness.") == 0;
+	/* "harness.<any id>" and the like */
+	for (const char *p : { "harness.", "network.harness.",
+	    "network.project." })
+		if (path.compare(0, std::strlen(p), p) == 0)
+			return true;
+	return false;
 }
 
 void	read_table(reader &, const toml::table &, const std::string &, int);

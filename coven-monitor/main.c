@@ -20,6 +20,7 @@
 #include "coven-monitor/audit_key.h"
 #include "coven-monitor/conf_load.h"
 #include "coven-monitor/confine.h"
+#include "coven-monitor/explain.h"
 #include "coven-monitor/monitor.h"
 #include "coven-monitor/notify.h"
 #include "sandbox/profile.h"
@@ -32,6 +33,8 @@ struct options {
 	int		 ready_fd;
 	bool		 check_config;	/* start nothing */
 	bool		 show_config;	/* and print what is in force */
+	const char	*explain;	/* and judge this URL for: */
+	const char	*harness, *project;
 };
 
 static const char *const programs[ROLE__COUNT] = {
@@ -116,6 +119,8 @@ usage(int status)
 {
 	fputs("usage: coven-monitor [--home DIR] [--owner UID] "
 	    "[--ready-fd N] [--check-config | --show-config]\n"
+	    "       coven-monitor [--home DIR] --explain URL "
+	    "[--harness ID] [--project DIR]\n"
 	    "       coven-monitor --dump-protocol | --dump-limits | "
 	    "--list-failpoints | --version\n", status == 0 ? stdout : stderr);
 	exit(status);
@@ -137,7 +142,8 @@ number(const char *what, const char *text, long max)
 	return v;
 }
 
-enum { OPT_HOME = 256, OPT_OWNER, OPT_READY, OPT_CHECK, OPT_SHOW, OPT_PROTOCOL,
+enum { OPT_HOME = 256, OPT_OWNER, OPT_READY, OPT_CHECK, OPT_SHOW, OPT_EXPLAIN,
+	OPT_HARNESS, OPT_PROJECT, OPT_PROTOCOL,
 	OPT_LIMITS, OPT_FAILPOINT, OPT_FAILPOINTS, OPT_VERSION, OPT_HELP };
 
 static void
@@ -149,6 +155,9 @@ parse(int argc, char **argv, struct options *o)
 		{ "ready-fd", required_argument, NULL, OPT_READY },
 		{ "check-config", no_argument, NULL, OPT_CHECK },
 		{ "show-config", no_argument, NULL, OPT_SHOW },
+		{ "explain", required_argument, NULL, OPT_EXPLAIN },
+		{ "harness", required_argument, NULL, OPT_HARNESS },
+		{ "project", required_argument, NULL, OPT_PROJECT },
 		{ "dump-protocol", no_argument, NULL, OPT_PROTOCOL },
 		{ "dump-limits", no_argument, NULL, OPT_LIMITS },
 		{ "failpoint", required_argument, NULL, OPT_FAILPOINT },
@@ -175,6 +184,16 @@ parse(int argc, char **argv, struct options *o)
 			/* FALLTHROUGH */
 		case OPT_CHECK:
 			o->check_config = true;
+			break;
+		case OPT_EXPLAIN:
+			o->explain = optarg;
+			o->check_config = true;
+			break;
+		case OPT_HARNESS:
+			o->harness = optarg;
+			break;
+		case OPT_PROJECT:
+			o->project = optarg;
 			break;
 		case OPT_PROTOCOL:
 			msg_dump(stdout);
@@ -388,7 +407,8 @@ int
 main(int argc, char **argv)
 {
 	static const int watched[] = { SIGTERM, SIGINT, SIGHUP };
-	struct options o = { .owner = getuid(), .ready_fd = -1 };
+	struct options o = { .owner = getuid(), .ready_fd = -1,
+	    .harness = "codex", .project = "" };
 	struct monitor *m = &monitor;
 	int r;
 
@@ -414,6 +434,8 @@ main(int argc, char **argv)
 	r = prepare(m, &o);
 	if (r == 0 && o.show_config)
 		conf_show(&m->conf, stdout);
+	if (r == 0 && o.explain != NULL)
+		r = explain(m, o.explain, o.harness, o.project);
 	if (r != 0 || o.check_config) {
 		cgroup_close(&m->cgroup);
 		return r;

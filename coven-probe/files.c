@@ -1,4 +1,4 @@
-/* Files: of the owner, of the system, of the hardware. */
+/* Files of the owner and of the system. */
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -40,7 +40,11 @@ secret_by(const struct targets *t, const char *before)
 static int
 secret_by_pid1(const struct targets *t)
 {
-	return secret_by(t, "/proc/1/root");
+	char before[32];
+
+	(void)snprintf(before, sizeof(before), "/proc/%d/root",
+	    (int)first_process(t));
+	return secret_by(t, before);
 }
 
 static int
@@ -119,43 +123,35 @@ read_store(const struct targets *t)
 	return door_path(path, O_RDONLY);
 }
 
-/* Made, it is removed again at once. */
-static int
-create(const char *path)
-{
-	int r = door_path(path, O_WRONLY | O_CREAT | O_EXCL);
-
-	if (r == DOOR_OPEN)
-		(void)unlink(path);
-	return r;
-}
-
 static int
 create_etc(const struct targets *t)
 {
 	(void)t;
-	return create("/etc/coven-probe");
+	return door_create("/etc/coven-probe");
 }
 
 static int
 create_usr(const struct targets *t)
 {
 	(void)t;
-	return create("/usr/coven-probe");
+	return door_create("/usr/coven-probe");
 }
 
 static int
 create_root(const struct targets *t)
 {
 	(void)t;
-	return create("/coven-probe");
+	return door_create("/coven-probe");
 }
 
 static int
 write_program(const struct targets *t)
 {
+	int fd = open("/bin/sh", O_WRONLY | O_CLOEXEC);
+
 	(void)t;
-	return door_path("/bin/sh", O_WRONLY);
+	/* Busy is said behind the check of permission. */
+	return door_behind(fd, ETXTBSY, ETXTBSY);
 }
 
 static int
@@ -163,20 +159,6 @@ read_shadow(const struct targets *t)
 {
 	(void)t;
 	return door_path("/etc/shadow", O_RDONLY);
-}
-
-static int
-set_id(const struct targets *t)
-{
-	int fd = open("probe-setid", O_RDWR | O_CREAT | O_CLOEXEC, 0600), r;
-
-	(void)t;
-	if (fd == -1)
-		return DOOR_UNTRIED;
-	r = door(fchmod(fd, 04755));
-	(void)close(fd);
-	(void)unlink("probe-setid");
-	return r;
 }
 
 static int
@@ -221,76 +203,31 @@ lease(const struct targets *t)
 	return r;
 }
 
-#define DEVICE(name, path)						\
-	static int							\
-	name(const struct targets *t)					\
-	{								\
-		(void)t;						\
-		return door_path(path, O_RDONLY);			\
-	}
-
-DEVICE(device_mem, "/dev/mem")
-DEVICE(device_kmsg, "/dev/kmsg")
-DEVICE(device_kvm, "/dev/kvm")
-DEVICE(device_fuse, "/dev/fuse")
-DEVICE(device_tun, "/dev/net/tun")
-DEVICE(device_loop, "/dev/loop-control")
-DEVICE(device_port, "/dev/port")
-
-/* Whichever disk there is. */
-static int
-device_disk(const struct targets *t)
-{
-	static const char *const disks[] = { "/dev/sda", "/dev/vda",
-	    "/dev/nvme0n1", "/dev/xvda", "/dev/mmcblk0", "/dev/loop0",
-	    "/dev/dm-0" };
-	int last = ENOENT;
-
-	(void)t;
-	for (size_t i = 0; i < nitems_of(disks); i++) {
-		int r = door_path(disks[i], O_RDONLY);
-
-		if (r == DOOR_OPEN)
-			return r;
-		last = r != ENOENT ? r : last;
-	}
-	return last;
-}
-
 static const struct door doors[] = {
 	{ "read-beside", "read a file beside the project", read_secret,
-	    true },
-	{ "write-beside", "write to it", write_secret, true },
-	{ "read-above", "read it through ..", secret_above, true },
-	{ "read-by-pid1", "read it through /proc/1/root", secret_by_pid1,
-	    false },
+	    OWNER },
+	{ "write-beside", "write to it", write_secret, OWNER },
+	{ "read-above", "read it through ..", secret_above, OWNER },
+	{ "read-by-init", "read it through /proc/1/root", secret_by_pid1,
+	    OWNER },
 	{ "read-by-self", "read it through /proc/self/root", secret_by_self,
-	    true },
+	    OWNER },
 	{ "read-by-cwd", "read it through /proc/self/cwd", secret_by_cwd,
-	    true },
+	    OWNER },
 	{ "read-by-link", "read it through a link in the project",
-	    secret_by_link, true },
-	{ "link-beside", "make a second name for it", link_secret, true },
-	{ "list-home", "list the owner's home", list_home, true },
-	{ "list-coven-home", "list COVEN_HOME", list_coven_home, true },
-	{ "read-store", "open the record", read_store, true },
-	{ "create-etc", "make a file in /etc", create_etc, false },
-	{ "create-usr", "make a file in /usr", create_usr, false },
-	{ "create-root", "make a file in the root", create_root, false },
+	    secret_by_link, OWNER },
+	{ "link-beside", "make a second name for it", link_secret, OWNER },
+	{ "list-home", "list the owner's home", list_home, OWNER },
+	{ "list-coven-home", "list COVEN_HOME", list_coven_home, OWNER },
+	{ "read-store", "open the record", read_store, OWNER },
+	{ "create-etc", "make a file in /etc", create_etc, ROOT },
+	{ "create-usr", "make a file in /usr", create_usr, ROOT },
+	{ "create-root", "make a file in the root", create_root, ROOT },
 	{ "write-program", "write to a program of the system", write_program,
-	    false },
-	{ "read-shadow", "read the system's passwords", read_shadow, false },
-	{ "set-id", "make a set-id program", set_id, true },
-	{ "make-device", "make a device file", make_device, false },
-	{ "open-handle", "open a file by its handle", open_handle, false },
-	{ "lease", "hold up others by a lease", lease, true },
-	{ "dev-mem", "open the machine's memory", device_mem, false },
-	{ "dev-port", "open its ports", device_port, false },
-	{ "dev-kmsg", "open the kernel's log", device_kmsg, false },
-	{ "dev-disk", "open a disk", device_disk, false },
-	{ "dev-loop", "make a disk of a file", device_loop, false },
-	{ "dev-kvm", "make a virtual machine", device_kvm, false },
-	{ "dev-fuse", "serve a file system", device_fuse, false },
-	{ "dev-tun", "make a network device", device_tun, false },
+	    ROOT },
+	{ "read-shadow", "read the system's passwords", read_shadow, ROOT },
+	{ "make-device", "make a device file", make_device, ROOT },
+	{ "open-handle", "open a file by its handle", open_handle, ROOT },
+	{ "lease", "hold up others by a lease", lease, OWNER },
 };
-FAMILY(files_family, "files", doors);
+FAMILY(files_family, FILES, doors);

@@ -1,12 +1,7 @@
-/* What came along: privileges, descriptors, variables, a terminal. */
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-
+/* What came along: descriptors, variables, a folder. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,86 +10,6 @@
 #include "coven-probe/probe.h"
 
 extern char **environ;
-
-/* The value behind a name in our status; false: it is not there. */
-static bool
-status(const char *name, char *out, size_t len)
-{
-	FILE *f = fopen("/proc/self/status", "re");
-	size_t n = strlen(name);
-	char line[512];
-	bool ok = false;
-
-	while (f != NULL && !ok && fgets(line, sizeof(line), f) != NULL)
-		if (strncmp(line, name, n) == 0 && line[n] == ':') {
-			line[strcspn(line, "\n")] = '\0';
-			(void)snprintf(out, len, "%s", line + n + 1 +
-			    strspn(line + n + 1, " \t"));
-			ok = true;
-		}
-	if (f != NULL)
-		(void)fclose(f);
-	return ok;
-}
-
-static int
-capabilities(const char *set)
-{
-	char text[64];
-
-	if (!status(set, text, sizeof(text)))
-		return DOOR_UNTRIED;
-	return strtoull(text, NULL, 16) != 0 ? DOOR_OPEN : EPERM;
-}
-
-#define CAPS(name, set)							\
-	static int							\
-	name(const struct targets *t)					\
-	{								\
-		(void)t;						\
-		return capabilities(set);				\
-	}
-
-CAPS(effective, "CapEff")
-CAPS(permitted, "CapPrm")
-CAPS(inheritable, "CapInh")
-CAPS(bounding, "CapBnd")
-CAPS(ambient, "CapAmb")
-
-static int
-new_privileges(const struct targets *t)
-{
-	(void)t;
-	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? EPERM :
-	    DOOR_OPEN;
-}
-
-static int
-unfiltered(const struct targets *t)
-{
-	char text[64];
-
-	(void)t;
-	if (!status("Seccomp", text, sizeof(text)))
-		return DOOR_UNTRIED;
-	return strcmp(text, "2") == 0 ? EPERM : DOOR_OPEN;
-}
-
-static int
-become_root(const struct targets *t)
-{
-	(void)t;
-	return door(setresuid(0, 0, 0));
-}
-
-static int
-other_groups(const struct targets *t)
-{
-	gid_t none = 0;
-
-	(void)t;
-	return door(setgroups(1, &none));
-}
 
 /* Beyond 0, 1, 2 and what this program opened itself. */
 static int
@@ -150,29 +65,35 @@ outside_cwd(const struct targets *t)
 {
 	char path[4096];
 
-	(void)t;
+	/* The control makes itself one. */
+	if (t->outside && chroot("/usr") == -1)
+		return errno;
 	/* A folder outside the root shows as "(unreachable)". */
 	if (getcwd(path, sizeof(path)) == NULL)
 		return DOOR_UNTRIED;
 	return path[0] == '/' ? ENOENT : DOOR_OPEN;
 }
 
+/* Whatever a number up to the limit names that it should not. */
+static int
+first_descriptor(const struct targets *t)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/1",
+	    (int)first_process(t));
+	return door_path(path, O_WRONLY);
+}
+
 static const struct door doors[] = {
-	{ "effective", "capabilities in force", effective, false },
-	{ "permitted", "capabilities to put in force", permitted, false },
-	{ "inheritable", "capabilities to pass on", inheritable, false },
-	{ "bounding", "capabilities to gain", bounding, true },
-	{ "ambient", "capabilities that an exec keeps", ambient, false },
-	{ "new-privileges", "gain by executing", new_privileges, true },
-	{ "unfiltered", "system calls without a filter", unfiltered, true },
-	{ "become-root", "become root", become_root, false },
-	{ "set-groups", "enter a group", other_groups, false },
 	{ "descriptor", "a descriptor beyond 0, 1 and 2", descriptors,
-	    false },
+	    OWNER },
 	{ "variable", "a variable of the daemon or client", variables,
-	    true },
-	{ "agents", "variables that name agents and buses", agents, false },
+	    OWNER },
+	{ "agents", "variables that name agents and buses", agents, OWNER },
 	{ "outside-cwd", "a working folder outside the root", outside_cwd,
-	    false },
+	    ROOT },
+	{ "init-descriptor", "open the init's standard output",
+	    first_descriptor, OWNER },
 };
-FAMILY(inherited_family, "inherited", doors);
+FAMILY(inherited_family, TERMINALS, doors);

@@ -203,25 +203,17 @@ segments(const struct targets *t)
 #endif
 }
 
-#define PROC(name, path, flags)						\
-	static int							\
-	name(const struct targets *t)					\
-	{								\
-		(void)t;						\
-		return door_path(path, flags);				\
-	}
-
-PROC(sysrq, "/proc/sysrq-trigger", O_WRONLY)
-PROC(core_pattern, "/proc/sys/kernel/core_pattern", O_WRONLY)
-PROC(modprobe, "/proc/sys/kernel/modprobe", O_WRONLY)
-PROC(caches, "/proc/sys/vm/drop_caches", O_WRONLY)
-PROC(forward, "/proc/sys/net/ipv4/ip_forward", O_WRONLY)
-PROC(handlers, "/proc/sys/fs/binfmt_misc/register", O_WRONLY)
-PROC(kcore, "/proc/kcore", O_RDONLY)
-PROC(uevent_helper, "/sys/kernel/uevent_helper", O_WRONLY)
-PROC(security, "/sys/kernel/security", O_RDONLY | O_DIRECTORY)
-PROC(tracing, "/sys/kernel/tracing/trace", O_RDONLY)
-PROC(efivars, "/sys/firmware/efi/efivars", O_RDONLY | O_DIRECTORY)
+DOOR_PATH(sysrq, "/proc/sysrq-trigger", O_WRONLY)
+DOOR_PATH(core_pattern, "/proc/sys/kernel/core_pattern", O_WRONLY)
+DOOR_PATH(modprobe, "/proc/sys/kernel/modprobe", O_WRONLY)
+DOOR_PATH(caches, "/proc/sys/vm/drop_caches", O_WRONLY)
+DOOR_PATH(forward, "/proc/sys/net/ipv4/ip_forward", O_WRONLY)
+DOOR_PATH(handlers, "/proc/sys/fs/binfmt_misc/register", O_WRONLY)
+DOOR_PATH(kcore, "/proc/kcore", O_RDONLY)
+DOOR_PATH(uevent_helper, "/sys/kernel/uevent_helper", O_WRONLY)
+DOOR_PATH(security, "/sys/kernel/security", O_RDONLY | O_DIRECTORY)
+DOOR_PATH(tracing, "/sys/kernel/tracing/trace", O_RDONLY)
+DOOR_PATH(efivars, "/sys/firmware/efi/efivars", O_RDONLY | O_DIRECTORY)
 
 /* It is there empty, covered: only what it says would be the door. */
 static int
@@ -237,40 +229,40 @@ keys_of_others(const struct targets *t)
 }
 
 static const struct door doors[] = {
-	{ "module", "load a module", load_module, false },
+	{ "module", "load a module", load_module, HOST },
 	{ "module-file", "load a module from a file", load_module_file,
-	    false },
-	{ "module-unload", "unload a module", unload_module, false },
-	{ "kexec", "replace the kernel", replace_kernel, false },
-	{ "reboot", "restart the machine", restart, false },
-	{ "bpf", "load programs into it", load_bpf, false },
-	{ "perf", "sample it", sample, false },
-	{ "userfaultfd", "stop it in mid-copy", handle_faults, false },
-	{ "io-uring", "do I/O past filters", ring, false },
-	{ "keyring", "find the user's keyring", keyring, false },
-	{ "add-key", "add a key", add_key, false },
-	{ "request-key", "request a key", request_key, false },
-	{ "keys", "list the keys of others", keys_of_others, false },
-	{ "clock", "set the clock", set_clock, false },
-	{ "host-name", "set the host's name", set_host_name, false },
-	{ "log", "read the kernel's log", kernel_log, false },
-	{ "account", "have every exit written down", account, false },
-	{ "swap", "add swap", swap, false },
-	{ "ports", "use the machine's ports", ports, false },
-	{ "fanotify", "watch whole mounts", watch_all, false },
-	{ "ldt", "16-bit segments", segments, false },
-	{ "sysrq", "the magic key", sysrq, false },
+	    HOST },
+	{ "module-unload", "unload a module", unload_module, HOST },
+	{ "kexec", "replace the kernel", replace_kernel, HOST },
+	{ "reboot", "restart the machine", restart, ROOT },
+	{ "bpf", "load programs into it", load_bpf, HOST },
+	{ "perf", "sample it", sample, HOST },
+	{ "userfaultfd", "stop it in mid-copy", handle_faults, HOST },
+	{ "io-uring", "do I/O past filters", ring, HOST },
+	{ "keyring", "find the user's keyring", keyring, HOST },
+	{ "add-key", "add a key", add_key, HOST },
+	{ "request-key", "request a key", request_key, HOST },
+	{ "keys", "list the keys of others", keys_of_others, HOST },
+	{ "clock", "set the clock", set_clock, ROOT },
+	{ "host-name", "set the host's name", set_host_name, ROOT },
+	{ "log", "read the kernel's log", kernel_log, ROOT },
+	{ "account", "have every exit written down", account, HOST },
+	{ "swap", "add swap", swap, HOST },
+	{ "ports", "use the machine's ports", ports, HOST },
+	{ "fanotify", "watch whole mounts", watch_all, HOST },
+	{ "ldt", "16-bit segments", segments, HOST },
+	{ "sysrq", "the magic key", sysrq, HOST },
 	{ "core-pattern", "choose who takes core files", core_pattern,
-	    false },
-	{ "modprobe", "choose who loads modules", modprobe, false },
+	    ROOT },
+	{ "modprobe", "choose who loads modules", modprobe, HOST },
 	{ "uevent-helper", "choose who hears of devices", uevent_helper,
-	    false },
-	{ "binfmt", "choose who runs programs", handlers, false },
-	{ "drop-caches", "drop its caches", caches, false },
-	{ "ip-forward", "forward packets", forward, false },
-	{ "kcore", "read its memory", kcore, false },
-	{ "securityfs", "see its security modules", security, false },
-	{ "tracing", "trace it", tracing, false },
-	{ "efivars", "the firmware's variables", efivars, false },
+	    HOST },
+	{ "binfmt", "choose who runs programs", handlers, HOST },
+	{ "drop-caches", "drop its caches", caches, ROOT },
+	{ "ip-forward", "forward packets", forward, ROOT },
+	{ "kcore", "read its memory", kcore, HOST },
+	{ "securityfs", "see its security modules", security, HOST },
+	{ "tracing", "trace it", tracing, HOST },
+	{ "efivars", "the firmware's variables", efivars, HOST },
 };
-FAMILY(kernel_family, "kernel", doors);
+FAMILY(kernel_family, KERNEL, doors);

@@ -3,13 +3,17 @@
  * prints a line about each.  covenctl selftest runs it in a session.
  */
 #include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,9 +26,11 @@
 #define TRY_S	5	/* for one door */
 
 static const struct family *const families[] = { &files_family,
-	&processes_family, &network_family, &namespaces_family,
-	&kernel_family, &terminals_family, &resources_family,
-	&inherited_family };
+	&setid_family, &leaks_family, &devices_family, &processes_family,
+	&victim_family, &privileges_family, &network_family, &netlink_family,
+	&namespaces_family, &mounts_family, &kernel_family, &calls_family,
+	&terminals_family, &inherited_family, &resources_family,
+	&objects_family };
 
 int
 door(long r)
@@ -53,6 +59,16 @@ door_path(const char *path, int flags)
 	return DOOR_OPEN;
 }
 
+int
+door_create(const char *path)
+{
+	int r = door_path(path, O_WRONLY | O_CREAT | O_EXCL);
+
+	if (r == DOOR_OPEN)
+		(void)unlink(path);
+	return r;
+}
+
 bool
 target_number(const char *text, long *out)
 {
@@ -78,6 +94,8 @@ attempt(const struct door *d, const struct targets *t, int out)
 	int result;
 
 	(void)alarm(TRY_S);
+	if (t->outside)
+		outside_prepare();
 	result = d->try(t);
 	_exit(write(out, &result, sizeof(result)) ==
 	    (ssize_t)sizeof(result) ? 0 : 1);
@@ -110,7 +128,8 @@ try_door(const struct door *d, const struct targets *t)
 
 /* "blocked\tEPERM"; of signals the filter's alone is a refusal. */
 static void
-print(const struct family *f, const struct door *d, struct outcome o)
+print(const struct family *f, const struct door *d, struct outcome o,
+    bool outside)
 {
 	const char *word = "blocked", *how = "";
 
@@ -122,6 +141,9 @@ print(const struct family *f, const struct door *d, struct outcome o)
 	} else if (o.signal == SIGSYS)
 		how = "SIGSYS";
 	else
+		word = "untried";
+	/* This host has nothing of the kind. */
+	if (outside && d->control == HOST && strcmp(word, "open") != 0)
 		word = "untried";
 	printf("%s\t%s\t%s\t%s\t%s\n", f->name, d->name, word, how, d->what);
 }
@@ -135,7 +157,8 @@ static const struct {
 #define T(field)	{ #field, offsetof(struct targets, field) }
 	T(secret), T(home), T(home_is), T(coven_home), T(socket), T(beside),
 	T(inside), T(fifo), T(link), T(abstract), T(port), T(victim), T(shm),
-	T(queue), T(word),
+	T(queue), T(word), T(semaphore), T(mqueue), T(shmfile), T(first),
+	T(linger),
 #undef T
 	{ "mark", offsetof(struct targets, mark) },
 	{ "mark2", offsetof(struct targets, mark) + sizeof(const char *) },
@@ -157,7 +180,7 @@ take_target(struct targets *t, char *arg)
 	return false;
 }
 
-static void
+static void __attribute__((noreturn))
 usage(void)
 {
 	(void)fputs("usage: coven-probe doors|control|list [NAME=VALUE ...]\n"
@@ -189,8 +212,15 @@ leave_objects(const char *mark, const char *key)
 	(void)open(path, O_WRONLY | O_CREAT, 0600);
 	(void)snprintf(path, sizeof(path), "/dev/shm/%.64s", mark);
 	(void)open(path, O_WRONLY | O_CREAT, 0600);
-	if (target_number(key, &number))
+	if (target_number(key, &number)) {
 		(void)shmget((key_t)number, 4096, IPC_CREAT | 0600);
+		(void)msgget((key_t)number, IPC_CREAT | 0600);
+		(void)semget((key_t)number, 1, IPC_CREAT | 0600);
+	}
+	(void)snprintf(path, sizeof(path), "/%.64s", mark);
+	(void)mq_open(path, O_RDWR | O_CREAT, 0600, NULL);
+	(void)snprintf(path, sizeof(path), "/tmp/%.64s.fifo", mark);
+	(void)mkfifo(path, 0600);
 	if (n + 1 >= sizeof(sun.sun_path))
 		return;
 	memcpy(sun.sun_path + 1, mark, n);
@@ -226,40 +256,64 @@ outlive(const char *mark, const char *key)
 		(void)pause();
 }
 
+static const char *const controls[] = { [OWNER] = "owner", [ROOT] = "root",
+    [HOST] = "host", [NEVER] = "never" };
+
+enum verb { VERB_DOORS, VERB_CONTROL, VERB_LIST };
+
+/* True: it was its turn. */
+static bool
+take_door(const struct family *f, const struct door *d, enum verb verb,
+    const struct targets *t)
+{
+	if (verb == VERB_LIST) {
+		printf("%s\t%s\t%s\t%s\n", f->name, d->name,
+		    controls[d->control], d->what);
+		return true;
+	}
+	if (t->outside && (d->control == NEVER ||
+	    (d->control == ROOT && geteuid() != 0)))
+		return false;
+	print(f, d, try_door(d, t), t->outside);
+	return true;
+}
+
+static enum verb
+verb_of(int argc, char **argv)
+{
+	static const char *const verbs[] = { "doors", "control", "list" };
+
+	for (size_t i = 0; argc > 1 && i < nitems_of(verbs); i++)
+		if (strcmp(argv[1], verbs[i]) == 0)
+			return (enum verb)i;
+	usage();
+}
+
 int
 main(int argc, char **argv)
 {
 	struct targets t = { 0 };
-	bool control, list;
+	enum verb verb;
+	long linger;
 	size_t n = 0;
 
-	if (argc < 2)
-		usage();
 	if (argc == 3 && strcmp(argv[1], "stay") == 0)
 		stay();
 	if (argc == 4 && strcmp(argv[1], "outlive") == 0)
 		return outlive(argv[2], argv[3]);
-	control = strcmp(argv[1], "control") == 0;
-	list = strcmp(argv[1], "list") == 0;
-	if (!control && !list && strcmp(argv[1], "doors") != 0)
-		usage();
+	verb = verb_of(argc, argv);
 	for (int i = 2; i < argc; i++)
 		if (!take_target(&t, argv[i]))
 			usage();
+	t.outside = verb == VERB_CONTROL;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-		for (size_t k = 0; k < families[i]->n; k++) {
-			const struct door *d = &families[i]->doors[k];
-
-			if (control && !d->control)
-				continue;
-			n++;
-			if (list)
-				printf("%s\t%s\t%s\n", families[i]->name,
-				    d->name, d->what);
-			else
-				print(families[i], d, try_door(d, &t));
-		}
+	for (size_t i = 0; i < nitems_of(families); i++)
+		for (size_t k = 0; k < families[i]->n; k++)
+			n += take_door(families[i], &families[i]->doors[k],
+			    verb, &t);
+	/* Long enough for who looks at the session from outside. */
+	if (target_number(t.linger, &linger))
+		(void)poll(NULL, 0, (int)linger);
 	/* Only this line says that every door was tried. */
 	printf("end\t%zu\n", n);
 	return 0;

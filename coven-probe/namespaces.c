@@ -1,5 +1,4 @@
-/* Namespaces and mounts. */
-#include <sys/mount.h>
+/* Namespaces: new ones, and those of others. */
 #include <sys/syscall.h>
 
 #include <errno.h>
@@ -7,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "coven-probe/probe.h"
@@ -54,6 +54,40 @@ clone3_user(const struct targets *t)
 	return door(pid);
 }
 
+#define CLONE(name, flag)						\
+	static int							\
+	name(const struct targets *t)					\
+	{								\
+		long pid = syscall(SYS_clone, flag | SIGCHLD, 0, 0, 0,	\
+		    0);							\
+									\
+		(void)t;						\
+		if (pid == 0)						\
+			_exit(0);					\
+		return door(pid);					\
+	}
+
+CLONE(clone_mount, CLONE_NEWNS)
+CLONE(clone_net, CLONE_NEWNET)
+CLONE(clone_pid, CLONE_NEWPID)
+
+/* The kernel looks at 32 bits only. */
+static int
+unshare_high(const struct targets *t)
+{
+	(void)t;
+	return door(syscall(SYS_unshare, CLONE_NEWUSER | CLONE_FILES |
+	    1ul << 32));
+}
+
+static int
+join_by_pidfd(const struct targets *t)
+{
+	int fd = (int)syscall(SYS_pidfd_open, first_process(t), 0);
+
+	return fd == -1 ? errno : door(setns(fd, CLONE_NEWNET));
+}
+
 static int
 join(const char *path)
 {
@@ -72,124 +106,32 @@ join_own(const struct targets *t)
 static int
 join_init(const struct targets *t)
 {
-	(void)t;
-	return join("/proc/1/ns/net");
-}
+	char path[64];
 
-static int
-mount_tmpfs(const struct targets *t)
-{
-	(void)t;
-	return door(mount("none", "/tmp", "tmpfs", 0, ""));
-}
-
-static int
-mount_proc(const struct targets *t)
-{
-	(void)t;
-	return door(mount("none", "/proc", "proc", 0, ""));
-}
-
-static int
-bind_root(const struct targets *t)
-{
-	(void)t;
-	return door(mount("/", "/tmp", NULL, MS_BIND, NULL));
-}
-
-static int
-remount_usr(const struct targets *t)
-{
-	(void)t;
-	return door(mount(NULL, "/usr", NULL, MS_REMOUNT | MS_BIND, NULL));
-}
-
-static int
-remount_sys(const struct targets *t)
-{
-	(void)t;
-	return door(mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND,
-	    NULL));
-}
-
-static int
-unmask_sys(const struct targets *t)
-{
-	(void)t;
-	return door(umount2("/proc/sys", MNT_DETACH));
-}
-
-static int
-unmount_root(const struct targets *t)
-{
-	(void)t;
-	return door(umount2("/", MNT_DETACH));
-}
-
-static int
-move_root(const struct targets *t)
-{
-	(void)t;
-	/* Nonsense, but permission is asked for first. */
-	return door_behind(syscall(SYS_pivot_root, "/", "/"), EBUSY, EINVAL);
-}
-
-static int
-change_root(const struct targets *t)
-{
-	(void)t;
-	return door(chroot("/"));
-}
-
-static int
-open_fs(const struct targets *t)
-{
-	(void)t;
-	return door(syscall(SYS_fsopen, "tmpfs", 0));
-}
-
-static int
-clone_tree(const struct targets *t)
-{
-	(void)t;
-	return door(syscall(SYS_open_tree, AT_FDCWD, "/", 1u));
-}
-
-static int
-set_attributes(const struct targets *t)
-{
-	uint64_t attr[4] = { 0 };
-
-	(void)t;
-	return door(syscall(SYS_mount_setattr, AT_FDCWD, "/usr", 0, attr,
-	    sizeof(attr)));
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net",
+	    (int)first_process(t));
+	return join(path);
 }
 
 static const struct door doors[] = {
-	{ "new-user", "a user namespace of its own", unshare_user, true },
-	{ "new-mount", "a mount namespace", unshare_mount, false },
-	{ "new-pid", "a pid namespace", unshare_pid, false },
-	{ "new-net", "a network namespace", unshare_net, false },
-	{ "new-ipc", "an ipc namespace", unshare_ipc, false },
-	{ "new-uts", "a uts namespace", unshare_uts, false },
-	{ "new-cgroup", "a cgroup namespace", unshare_cgroup, false },
-	{ "new-time", "a time namespace", unshare_time, false },
-	{ "clone-user", "a user namespace by clone", clone_user, false },
-	{ "clone3-user", "a user namespace by clone3", clone3_user, false },
-	{ "join-own", "join a mount namespace", join_own, false },
-	{ "join-init", "join a network namespace", join_init, false },
-	{ "mount-tmpfs", "mount a tmpfs", mount_tmpfs, false },
-	{ "mount-proc", "mount another proc", mount_proc, false },
-	{ "bind-root", "mount the root elsewhere", bind_root, false },
-	{ "remount-usr", "make /usr writable", remount_usr, false },
-	{ "remount-sys", "make /proc/sys writable", remount_sys, false },
-	{ "unmask-sys", "uncover /proc/sys", unmask_sys, false },
-	{ "unmount-root", "uncover what lies below the root", unmount_root,
-	    false },
-	{ "pivot-root", "exchange the root", move_root, false },
-	{ "chroot", "change the root", change_root, false },
-	{ "fsopen", "make a file system", open_fs, false },
-	{ "open-tree", "copy a mount", clone_tree, false },
-	{ "mount-setattr", "change a mount's flags", set_attributes, false },
+	{ "new-user", "a user namespace of its own", unshare_user, HOST },
+	{ "new-mount", "a mount namespace", unshare_mount, ROOT },
+	{ "new-pid", "a pid namespace", unshare_pid, ROOT },
+	{ "new-net", "a network namespace", unshare_net, ROOT },
+	{ "new-ipc", "an ipc namespace", unshare_ipc, ROOT },
+	{ "new-uts", "a uts namespace", unshare_uts, ROOT },
+	{ "new-cgroup", "a cgroup namespace", unshare_cgroup, ROOT },
+	{ "new-time", "a time namespace", unshare_time, ROOT },
+	{ "clone-user", "a user namespace by clone", clone_user, HOST },
+	{ "clone3-user", "a user namespace by clone3", clone3_user, HOST },
+	{ "clone-mount", "a mount namespace by clone", clone_mount, ROOT },
+	{ "clone-net", "a network namespace by clone", clone_net, ROOT },
+	{ "clone-pid", "a pid namespace by clone", clone_pid, ROOT },
+	{ "new-user-high", "a user namespace, with bit 32 set", unshare_high,
+	    HOST },
+	{ "join-pidfd", "join a network namespace by a process",
+	    join_by_pidfd, ROOT },
+	{ "join-own", "join a mount namespace", join_own, ROOT },
+	{ "join-init", "join a network namespace", join_init, ROOT },
 };
-FAMILY(namespaces_family, "namespaces", doors);
+FAMILY(namespaces_family, NAMESPACES, doors);

@@ -16,8 +16,7 @@
 
 #include "coven-probe/probe.h"
 
-/* The host's number, which here is another process's or nobody's. */
-static pid_t
+pid_t
 victim(const struct targets *t)
 {
 	long pid;
@@ -124,8 +123,8 @@ memory_victim(const struct targets *t)
 	return read_memory(victim(t));
 }
 
-static int
-proc_file(pid_t pid, const char *name, int flags)
+int
+door_proc(pid_t pid, const char *name, int flags)
 {
 	char path[64];
 
@@ -138,72 +137,72 @@ proc_file(pid_t pid, const char *name, int flags)
 static int
 environ_victim(const struct targets *t)
 {
-	return proc_file(victim(t), "environ", O_RDONLY);
+	return door_proc(victim(t), "environ", O_RDONLY);
 }
 
 static int
 root_victim(const struct targets *t)
 {
-	return proc_file(victim(t), "root/.", O_RDONLY);
+	return door_proc(victim(t), "root/.", O_RDONLY);
 }
 
 /* --- the first process of the sandbox ----------------------------------- */
 
+pid_t
+first_process(const struct targets *t)
+{
+	long pid;
+
+	return target_number(t->first, &pid) ? (pid_t)pid : 1;
+}
+
 static int
 trace_init(const struct targets *t)
 {
-	(void)t;
-	return trace(1);
+	return trace(first_process(t));
 }
 
 static int
 memory_init(const struct targets *t)
 {
-	(void)t;
-	return read_memory(1);
+	return read_memory(first_process(t));
 }
 
 static int
 mem_init(const struct targets *t)
 {
-	(void)t;
-	return proc_file(1, "mem", O_RDWR);
+	return door_proc(first_process(t), "mem", O_RDWR);
 }
 
 static int
 root_init(const struct targets *t)
 {
-	(void)t;
-	return proc_file(1, "root/.", O_RDONLY);
+	return door_proc(first_process(t), "root/.", O_RDONLY);
 }
 
 static int
 environ_init(const struct targets *t)
 {
-	(void)t;
-	return proc_file(1, "environ", O_RDONLY);
+	return door_proc(first_process(t), "environ", O_RDONLY);
 }
 
 static int
 fds_init(const struct targets *t)
 {
-	(void)t;
-	return proc_file(1, "fd", O_RDONLY | O_DIRECTORY);
+	return door_proc(first_process(t), "fd", O_RDONLY | O_DIRECTORY);
 }
 
 static int
 maps_init(const struct targets *t)
 {
-	(void)t;
-	return proc_file(1, "maps", O_RDONLY);
+	return door_proc(first_process(t), "maps", O_RDONLY);
 }
 
 static int
 getfd_init(const struct targets *t)
 {
-	int fd = pidfd_of(1);
+	int fd = pidfd_of(first_process(t));
 
-	(void)t;
 	return fd == -1 ? errno : door(syscall(SYS_pidfd_getfd, fd, 0, 0));
 }
 
@@ -212,18 +211,18 @@ limit_init(const struct targets *t)
 {
 	struct rlimit same;
 
-	(void)t;
 	/* What it has already, so that nothing changes where it works. */
 	if (getrlimit(RLIMIT_CPU, &same) == -1)
 		return DOOR_UNTRIED;
-	return door(syscall(SYS_prlimit64, 1, RLIMIT_CPU, &same, NULL));
+	return door(syscall(SYS_prlimit64, first_process(t), RLIMIT_CPU,
+	    &same, NULL));
 }
 
 static int
 nice_init(const struct targets *t)
 {
-	(void)t;
-	return door(setpriority(PRIO_PROCESS, 1, 0));
+	return door(setpriority(PRIO_PROCESS, (id_t)first_process(t),
+	    0));
 }
 
 static int
@@ -231,39 +230,92 @@ pin_init(const struct targets *t)
 {
 	cpu_set_t cpus;
 
-	(void)t;
 	memset(&cpus, 0xff, sizeof(cpus));
-	return door(sched_setaffinity(1, sizeof(cpus), &cpus));
+	return door(sched_setaffinity(first_process(t), sizeof(cpus), &cpus));
 }
 
 static int
 compare_init(const struct targets *t)
 {
-	(void)t;
-	return door(syscall(SYS_kcmp, getpid(), 1, 1, 0, 0));
+	return door(syscall(SYS_kcmp, getpid(), first_process(t), 1,
+	    0, 0));
+}
+
+static int
+exe_init(const struct targets *t)
+{
+	return door_proc(first_process(t), "exe", O_RDONLY);
+}
+
+static int
+cwd_init(const struct targets *t)
+{
+	return door_proc(first_process(t), "cwd/.", O_RDONLY);
+}
+
+static int
+auxv_init(const struct targets *t)
+{
+	return door_proc(first_process(t), "auxv", O_RDONLY);
+}
+
+static int
+task_mem_init(const struct targets *t)
+{
+	char name[48];
+	pid_t pid = first_process(t);
+
+	(void)snprintf(name, sizeof(name), "task/%d/mem", (int)pid);
+	return door_proc(pid, name, O_RDWR);
+}
+
+static int
+ns_init(const struct targets *t)
+{
+	return door_proc(first_process(t), "ns/mnt", O_RDONLY);
+}
+
+static int
+std_init(const struct targets *t)
+{
+	return door_proc(first_process(t), "fd/0", O_RDWR);
+}
+
+static int
+oom_init(const struct targets *t)
+{
+	return door_proc(first_process(t), "oom_score_adj", O_WRONLY);
 }
 
 static const struct door doors[] = {
-	{ "see", "see a process of the owner's", see, true },
-	{ "signal", "signal it", signal_victim, true },
-	{ "signal-group", "signal its group", group_victim, false },
-	{ "pidfd", "hold it by a descriptor", pidfd_victim, true },
-	{ "trace", "trace it", trace_victim, false },
-	{ "memory", "read its memory", memory_victim, false },
-	{ "environ", "read its variables", environ_victim, true },
-	{ "root", "enter its root", root_victim, true },
-	{ "init-trace", "trace the sandbox's init", trace_init, false },
-	{ "init-memory", "read its memory", memory_init, false },
-	{ "init-mem", "open its memory", mem_init, false },
-	{ "init-root", "enter its root", root_init, false },
-	{ "init-environ", "read its variables", environ_init, false },
-	{ "init-fds", "list its descriptors", fds_init, false },
-	{ "init-maps", "read its map", maps_init, false },
-	{ "init-getfd", "take a descriptor of it", getfd_init, false },
-	{ "init-limit", "set its limits", limit_init, false },
-	{ "init-nice", "set its priority", nice_init, false },
-	{ "init-pin", "pin it to processors", pin_init, false },
+	{ "see", "see a process of the owner's", see, OWNER },
+	{ "signal", "signal it", signal_victim, OWNER },
+	{ "signal-group", "signal its group", group_victim, OWNER },
+	{ "pidfd", "hold it by a descriptor", pidfd_victim, OWNER },
+	{ "trace", "trace it", trace_victim, ROOT },
+	{ "memory", "read its memory", memory_victim, ROOT },
+	{ "environ", "read its variables", environ_victim, OWNER },
+	{ "root", "enter its root", root_victim, OWNER },
+	{ "init-trace", "trace the sandbox's init", trace_init, ROOT },
+	{ "init-memory", "read its memory", memory_init, ROOT },
+	{ "init-mem", "open its memory", mem_init, ROOT },
+	{ "init-root", "enter its root", root_init, OWNER },
+	{ "init-environ", "read its variables", environ_init, OWNER },
+	{ "init-fds", "list its descriptors", fds_init, OWNER },
+	{ "init-maps", "read its map", maps_init, OWNER },
+	{ "init-getfd", "take a descriptor of it", getfd_init, ROOT },
+	{ "init-limit", "set its limits", limit_init, OWNER },
+	{ "init-nice", "set its priority", nice_init, OWNER },
+	{ "init-pin", "pin it to processors", pin_init, OWNER },
 	{ "init-compare", "compare kernel pointers with it", compare_init,
-	    false },
+	    HOST },
+	{ "init-exe", "open its program", exe_init, OWNER },
+	{ "init-cwd", "enter its working folder", cwd_init, OWNER },
+	{ "init-auxv", "read where it lies", auxv_init, OWNER },
+	{ "init-task-mem", "open its memory by its thread",
+	    task_mem_init, OWNER },
+	{ "init-ns", "hold its mount namespace", ns_init, OWNER },
+	{ "init-std", "open its standard input", std_init, OWNER },
+	{ "init-oom", "have it killed for memory", oom_init, OWNER },
 };
-FAMILY(processes_family, "processes", doors);
+FAMILY(processes_family, PROCESSES, doors);

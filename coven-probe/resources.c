@@ -79,6 +79,10 @@ raise_limit(const struct targets *t)
 	(void)t;
 	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
 		return DOOR_UNTRIED;
+	/* Lowered first, or the kernel's own bound would answer. */
+	r.rlim_cur = r.rlim_max = r.rlim_cur / 2;
+	if (setrlimit(RLIMIT_NOFILE, &r) == -1)
+		return DOOR_UNTRIED;
 	r.rlim_max++;
 	return door(setrlimit(RLIMIT_NOFILE, &r));
 }
@@ -114,15 +118,15 @@ killer(const struct targets *t)
 }
 
 static const struct door doors[] = {
-	{ "shared-memory", "find a segment of the owner's", segment, true },
+	{ "shared-memory", "find a segment of the owner's", segment, OWNER },
 	{ "message-queue", "find a message queue of the owner's", queue,
-	    true },
-	{ "processes", "processes without number", processes, false },
-	{ "core-files", "core files", core_files, false },
-	{ "tmp", "a /tmp without size", tmp, false },
-	{ "raise-limit", "raise a limit", raise_limit, false },
-	{ "priority", "go before others", priority, false },
-	{ "real-time", "go before everything", real_time, false },
-	{ "never-killed", "not be killed for memory", killer, false },
+	    OWNER },
+	{ "processes", "processes without number", processes, HOST },
+	{ "core-files", "core files", core_files, HOST },
+	{ "tmp", "a /tmp without size", tmp, HOST },
+	{ "raise-limit", "raise a limit", raise_limit, HOST },
+	{ "priority", "go before others", priority, ROOT },
+	{ "real-time", "go before everything", real_time, ROOT },
+	{ "never-killed", "not be killed for memory", killer, HOST },
 };
-FAMILY(resources_family, "resources", doors);
+FAMILY(resources_family, RESOURCES, doors);

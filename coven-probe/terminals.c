@@ -12,8 +12,7 @@
 
 #include "coven-probe/probe.h"
 
-/* A controlling terminal of its own. */
-static int
+int
 own_terminal(void)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY);
@@ -76,6 +75,17 @@ paste(const struct targets *t)
 }
 
 static int
+paste_high(const struct targets *t)
+{
+	char c = 3;
+	int fd = own_terminal();
+
+	(void)t;
+	return fd == -1 ? DOOR_UNTRIED : door_behind(syscall(SYS_ioctl, fd,
+	    TIOCLINUX | 1ul << 32, &c), ENOTTY, ENOTTY);
+}
+
+static int
 discipline(const struct targets *t)
 {
 	int fd = own_terminal(), n = 0;
@@ -116,6 +126,24 @@ TERMINAL(machine_console, "/dev/console")
 TERMINAL(client_terminal, "/dev/tty")
 TERMINAL(screen, "/dev/fb0")
 TERMINAL(keyboard, "/dev/input/event0")
+TERMINAL(mice, "/dev/input/mice")
+TERMINAL(serial, "/dev/ttyS0")
+
+/* Terminals of others: any beside those that were made in here. */
+static int
+others(const struct targets *t)
+{
+	char path[32];
+	int r = ENOENT;
+
+	(void)t;
+	for (int n = 0; n < 64 && r != DOOR_OPEN; n++) {
+		(void)snprintf(path, sizeof(path), "/dev/pts/%d", n);
+		if (door_path(path, O_RDWR) == DOOR_OPEN)
+			r = DOOR_OPEN;
+	}
+	return r;
+}
 
 /* Descriptors of others, by their links. */
 static int
@@ -134,22 +162,27 @@ descriptors(const struct targets *t)
 }
 
 static const struct door doors[] = {
-	{ "inject", "type into a terminal of its own", inject_own, false },
-	{ "inject-high", "the same with bit 32 set", inject_high, false },
+	{ "inject", "type into a terminal of its own", inject_own, ROOT },
+	{ "inject-high", "the same with bit 32 set", inject_high, ROOT },
 	{ "inject-standard", "type into standard input", inject_standard,
-	    false },
-	{ "paste", "paste into a console", paste, false },
-	{ "discipline", "load a line discipline", discipline, true },
-	{ "take-console", "take the console's messages", console, false },
-	{ "hang-up", "end a terminal", hang_up, false },
-	{ "dev-tty", "open the client's terminal", client_terminal, false },
-	{ "dev-tty0", "open the current console", virtual_terminal, false },
-	{ "dev-tty1", "open another console", first_terminal, false },
+	    ROOT },
+	{ "paste", "paste into a console", paste, OWNER },
+	{ "paste-high", "the same with bit 32 set", paste_high, OWNER },
+	{ "discipline", "load a line discipline", discipline, OWNER },
+	{ "take-console", "take the console's messages", console, NEVER },
+	{ "hang-up", "end a terminal", hang_up, ROOT },
+	{ "dev-tty", "open the client's terminal", client_terminal, OWNER },
+	{ "dev-tty0", "open the current console", virtual_terminal, HOST },
+	{ "dev-tty1", "open another console", first_terminal, HOST },
 	{ "dev-console", "open the machine's console", machine_console,
-	    false },
-	{ "dev-screen", "open the screen", screen, false },
-	{ "dev-keyboard", "open the keyboard", keyboard, false },
+	    HOST },
+	{ "dev-screen", "open the screen", screen, HOST },
+	{ "dev-keyboard", "open the keyboard", keyboard, HOST },
+	{ "dev-mouse", "open the mouse", mice, HOST },
+	{ "dev-serial", "open a serial line", serial, HOST },
+	{ "terminals-of-others", "open a terminal that was not made here",
+	    others, OWNER },
 	{ "folder-descriptor", "a folder as standard input or output",
-	    descriptors, false },
+	    descriptors, OWNER },
 };
-FAMILY(terminals_family, "terminals", doors);
+FAMILY(terminals_family, TERMINALS, doors);

@@ -157,8 +157,9 @@ on_child(void *ctx, int sig)
 	pid_t pid;
 
 	(void)sig;
+	/* A child that asks its parent to trace it stops: that is no end. */
 	while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0)
-		if (pid == in->payload)
+		if (pid == in->payload && !WIFSTOPPED(status))
 			finish(in, status, (uint64_t)used.ru_maxrss);
 }
 

@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "covenctl/text.h"
 
 #define SAID_MAX	((size_t)1 << 20)
+#define MONITOR_OPTIONS	8	/* given to it, with the last NULL */
 #define CHUNK		((size_t)16 << 10)
 #define MARK		"config "
 
@@ -26,17 +28,19 @@ struct check {
 };
 
 static void __attribute__((noreturn))
-become_monitor(struct ctl *ctl, const char *program, const char *option,
-    const int *out, const int *err)
+become_monitor(struct ctl *ctl, const char *program,
+    const char *const *options, const int *out, const int *err)
 {
-	char *argv[] = { (char *)(uintptr_t)"coven-monitor",
-	    (char *)(uintptr_t)"--home", ctl->home.path,
-	    (char *)(uintptr_t)option, NULL };
+	const char *argv[MONITOR_OPTIONS + 4] = { "coven-monitor", "--home",
+	    ctl->home.path };
+
+	for (size_t i = 0; i < MONITOR_OPTIONS && options[i] != NULL; i++)
+		argv[i + 3] = options[i];
 
 	(void)dup2(out[1], STDOUT_FILENO);
 	(void)dup2(err[1], STDERR_FILENO);
 	(void)close_range(3, ~0U, 0);
-	(void)execv(program, argv);
+	(void)execv(program, (char **)(uintptr_t)argv);
 	(void)dprintf(STDERR_FILENO, "<3>execute %s: %s\n", program,
 	    strerror(errno));
 	_exit(CTL_FAILED);
@@ -68,7 +72,7 @@ read_both(int out, int err, struct check *c)
 }
 
 static int
-run_monitor(struct ctl *ctl, const char *option, struct check *c)
+run_monitor(struct ctl *ctl, const char *const *options, struct check *c)
 {
 	char program[PATH_MAX];
 	int out[2], err[2], rc = daemon_program(program);
@@ -83,7 +87,7 @@ run_monitor(struct ctl *ctl, const char *option, struct check *c)
 		return CTL_FAILED;
 	}
 	if (pid == 0)
-		become_monitor(ctl, program, option, out, err);
+		become_monitor(ctl, program, options, out, err);
 	(void)close(out[1]);
 	(void)close(err[1]);
 	read_both(out[0], err[0], c);
@@ -93,6 +97,8 @@ run_monitor(struct ctl *ctl, const char *option, struct check *c)
 		;
 	return 0;
 }
+
+#define OPTIONS(...)	(const char *const[MONITOR_OPTIONS]){ __VA_ARGS__ }
 
 static void
 check_fini(struct check *c)
@@ -235,7 +241,7 @@ int
 verb_config_check(struct ctl *ctl)
 {
 	struct check c = { 0 };
-	int rc = run_monitor(ctl, "--check-config", &c);
+	int rc = run_monitor(ctl, OPTIONS("--check-config"), &c);
 
 	if (rc == 0)
 		rc = print_check(ctl, &c);
@@ -350,13 +356,68 @@ int
 verb_config_show(struct ctl *ctl)
 {
 	struct check c = { 0 };
-	int rc = run_monitor(ctl, "--show-config", &c);
+	int rc = run_monitor(ctl, OPTIONS("--show-config"), &c);
 
 	if (rc == 0 && status_of(&c) != CTL_OK) {
 		ctl_err("nothing is in force: the configuration is refused");
 		rc = print_check(ctl, &c);
 	} else if (rc == 0)
 		rc = print_show(ctl, &c);
+	check_fini(&c);
+	return rc;
+}
+
+/* --- what a session may reach -------------------------------------------- */
+
+static int
+print_verdict(struct ctl *ctl, struct check *c)
+{
+	const char *rule, *from, *why, *word;
+	autobuf struct buf b = { 0 };
+	autojr struct jr *v = NULL;
+	bool allow;
+
+	if (jr_parse(buf_head(&c->out), buf_left(&c->out), &v) < 0 ||
+	    (why = jr_kstr(v, "why")) == NULL) {
+		ctl_err("policy: the monitor's answer is not valid");
+		return CTL_FAILED;
+	}
+	allow = jr_ktrue(v, "allow");
+	word = allow ? "allow" : "deny";
+	rule = jr_kstr(v, "rule");
+	from = jr_kstr(v, "from");
+	if (ctl->opt[OPT_JSON] != NULL)
+		(void)buf_adds(&b, buf_head(&c->out));
+	else if (rule != NULL)
+		(void)buf_addf(&b, "%s: %s, by the rule \"%s\" (%s)\n", word,
+		    why, rule, from != NULL ? from : "");
+	else
+		(void)buf_addf(&b, "%s: %s\n", word, why);
+	if (ctl_print(&b) != CTL_OK)
+		return CTL_FAILED;
+	return allow ? CTL_OK : CTL_FAILED;
+}
+
+int
+verb_policy_explain(struct ctl *ctl)
+{
+	const char *harness = ctl->opt[OPT_HARNESS], *at =
+	    ctl->opt[OPT_PROJECT];
+	struct check c = { 0 };
+	char root[PATH_MAX];
+	int rc;
+
+	if (realpath(at != NULL ? at : ".", root) == NULL) {
+		ctl_err("--project %s: %s", at != NULL ? at : ".",
+		    strerror(errno));
+		return CTL_FAILED;
+	}
+	rc = run_monitor(ctl, OPTIONS("--explain", ctl->argv[0], "--harness",
+	    harness != NULL ? harness : "codex", "--project", root), &c);
+	if (rc == 0 && status_of(&c) != CTL_OK)
+		rc = print_check(ctl, &c);
+	else if (rc == 0)
+		rc = print_verdict(ctl, &c);
 	check_fini(&c);
 	return rc;
 }

@@ -133,6 +133,7 @@ int	verb_doctor(struct ctl *);
 int	verb_selftest(struct ctl *);
 int	verb_config_check(struct ctl *);
 int	verb_config_show(struct ctl *);
+int	verb_policy_explain(struct ctl *);
 int	verb_run(struct ctl *);
 int	verb_exec(struct ctl *);
 int	verb_sessions(struct ctl *);

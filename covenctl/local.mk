@@ -29,6 +29,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/reply.c covenctl/reply.h \
 	covenctl/screen.c covenctl/screen.h \
 	covenctl/selftest.c covenctl/selftest.h \
+	covenctl/selftest_left.c \
 	covenctl/selftest_print.c covenctl/selftest_roles.c \
 	covenctl/selftest_world.c \
 	covenctl/sessions.c \
@@ -79,6 +80,7 @@ dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-logs.1 \
 	doc/covenctl-pair.1 \
 	doc/covenctl-panic.1 \
+	doc/covenctl-policy.1 \
 	doc/covenctl-restart.1 \
 	doc/covenctl-run.1 \
 	doc/covenctl-sacrifice.1 \

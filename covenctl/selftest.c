@@ -3,7 +3,6 @@
  * those that do no harm are tried outside as well, where they must be open,
  * or shutting them shows nothing.
  */
-#include <sys/shm.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -20,20 +19,14 @@
 
 #define PROBE		"libexec/coven/coven-probe"
 #define BWRAP		"/usr/bin/bwrap"
-#define ARGS_MAX	64
+#define LINGER		"linger=500"	/* output takes its time */
 #define SAID_MAX	((size_t)1 << 20)
 #define VARIABLE	"COVEN_SELFTEST_WORD"
-#define GONE_MS		2000	/* for the kernel to end a session's tree */
 
-struct args {
-	const char	*v[ARGS_MAX];
-	size_t		 n;
-};
-
-static void
-arg(struct args *a, const char *s)
+void
+selftest_arg(struct args *a, const char *s)
 {
-	if (a->n + 1 < ARGS_MAX)
+	if (a->n + 1 < nitems(a->v))
 		a->v[a->n++] = s;
 	a->v[a->n] = NULL;
 }
@@ -58,32 +51,31 @@ own_path(const char *name, char out[PATH_MAX])
 }
 
 /* "covenctl --home H [--token-file F] exec --project P --": a session. */
-static void
-session_args(struct selftest *s, struct world *w, const char *self,
-    struct args *a)
+void
+selftest_session(struct selftest *s, struct world *w, struct args *a)
 {
-	arg(a, self);
-	arg(a, "--home");
-	arg(a, s->ctl->home.path);
+	selftest_arg(a, s->self);
+	selftest_arg(a, "--home");
+	selftest_arg(a, s->ctl->home.path);
 	if (s->ctl->opt[OPT_TOKEN_FILE] != NULL) {
-		arg(a, "--token-file");
-		arg(a, s->ctl->opt[OPT_TOKEN_FILE]);
+		selftest_arg(a, "--token-file");
+		selftest_arg(a, s->ctl->opt[OPT_TOKEN_FILE]);
 	}
-	arg(a, "exec");
-	arg(a, "--title");
-	arg(a, "covenctl selftest");
-	arg(a, "--project");
-	arg(a, w->project);
-	arg(a, "--");
+	selftest_arg(a, "exec");
+	selftest_arg(a, "--title");
+	selftest_arg(a, "covenctl selftest");
+	selftest_arg(a, "--project");
+	selftest_arg(a, w->project);
+	selftest_arg(a, "--");
 }
 
 static void
 probe_args(struct world *w, const char *verb, struct args *a)
 {
-	arg(a, w->probe);
-	arg(a, verb);
+	selftest_arg(a, w->probe);
+	selftest_arg(a, verb);
 	for (size_t i = 0; i < w->ntargets; i++)
-		arg(a, w->targets[i]);
+		selftest_arg(a, w->targets[i]);
 }
 
 /* --- lines -------------------------------------------------------------- */
@@ -181,12 +173,8 @@ become(const struct args *a, const struct world *w, int out)
 	_exit(127);
 }
 
-/*
- * Run it and keep what it says.  Its wait status, or -errno; first is called
- * when something has come.
- */
-static int
-run(const struct args *a, const struct world *w, struct buf *b,
+int
+selftest_run(const struct args *a, const struct world *w, struct buf *b,
     void (*first)(struct selftest *), struct selftest *s)
 {
 	char text[4096];
@@ -214,16 +202,17 @@ run(const struct args *a, const struct world *w, struct buf *b,
 }
 
 static int
-try_inside(struct selftest *s, struct world *w, const char *self)
+try_inside(struct selftest *s, struct world *w)
 {
 	autobuf struct buf b = { 0 };
 	struct args a = { .n = 0 };
 	int status;
 
-	session_args(s, w, self, &a);
+	selftest_session(s, w, &a);
 	probe_args(w, "doors", &a);
+	selftest_arg(&a, LINGER);
 	/* While it runs, there is a runner and an init to look at. */
-	status = run(&a, w, &b, selftest_roles, s);
+	status = selftest_run(&a, w, &b, selftest_roles, s);
 	take_output(s, INSIDE, &b);
 	if (status == 0 && s->ndoors != 0)
 		return 0;
@@ -238,9 +227,14 @@ try_outside(struct selftest *s, struct world *w)
 {
 	autobuf struct buf b = { 0 };
 	struct args a = { .n = 0 };
+	char first[32];
 
 	probe_args(w, "control", &a);
-	(void)run(&a, w, &b, NULL, s);
+	/* There the owner's process is what PID 1 is inside. */
+	(void)snprintf(first, sizeof(first), "first=%d", (int)w->victim);
+	if (w->victim > 0)
+		selftest_arg(&a, first);
+	(void)selftest_run(&a, w, &b, NULL, s);
 	take_output(s, OUTSIDE, &b);
 }
 
@@ -259,82 +253,15 @@ try_bwrap(struct selftest *s, struct world *w)
 		return;
 	}
 	for (size_t i = 0; i < nitems(options); i++)
-		arg(&a, options[i]);
-	arg(&a, w->project);
-	arg(&a, w->project);
-	arg(&a, "--chdir");
-	arg(&a, w->project);
-	arg(&a, "--");
+		selftest_arg(&a, options[i]);
+	selftest_arg(&a, w->project);
+	selftest_arg(&a, w->project);
+	selftest_arg(&a, "--chdir");
+	selftest_arg(&a, w->project);
+	selftest_arg(&a, "--");
 	probe_args(w, "doors", &a);
-	s->compared = run(&a, w, &b, NULL, s) == 0;
+	s->compared = selftest_run(&a, w, &b, NULL, s) == 0;
 	take_output(s, COMPARED, &b);
-}
-
-/* --- what a session leaves ---------------------------------------------- */
-
-static void
-left(struct selftest *s, const char *name, const char *what, bool gone)
-{
-	struct door_row *d = selftest_door(s, "leftovers", name);
-
-	if (d == NULL)
-		return;
-	d->inside = gone ? RESULT_BLOCKED : RESULT_OPEN;
-	(void)snprintf(d->how, sizeof(d->how), "%s", gone ? "gone" : "left");
-	(void)snprintf(d->what, sizeof(d->what), "%s", what);
-}
-
-static bool
-listed(const char *path, const char *mark)
-{
-	FILE *f = fopen(path, "re");
-	char line[1024];
-	bool found = false;
-
-	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
-		found = strstr(line, mark) != NULL;
-	if (f != NULL)
-		(void)fclose(f);
-	return found;
-}
-
-/* A process that detaches twice, and what it makes that others could find. */
-static void
-try_leftovers(struct selftest *s, struct world *w, const char *self)
-{
-	autobuf struct buf b = { 0 };
-	struct args a = { .n = 0 };
-	char mark[64], path[128], key[32];
-	bool gone = false;
-
-	(void)snprintf(mark, sizeof(mark), "coven-left-%d", (int)getpid());
-	(void)snprintf(key, sizeof(key), "%d", (int)getpid() | 0x44000000);
-	session_args(s, w, self, &a);
-	arg(&a, w->probe);
-	arg(&a, "outlive");
-	arg(&a, mark);
-	arg(&a, key);
-	if (run(&a, w, &b, NULL, s) != 0)
-		return;
-	/* Ours names it as well, in its arguments: that one has ended. */
-	for (int ms = 0; ms < GONE_MS && !gone; ms += 10) {
-		gone = proc_with_mark(mark) == 0;
-		if (!gone)
-			(void)poll(NULL, 0, 10);
-	}
-	left(s, "process", "a process that outlives its session", gone);
-	(void)snprintf(path, sizeof(path), "/tmp/%s", mark);
-	left(s, "tmp-file", "a file in the host's /tmp",
-	    access(path, F_OK) == -1);
-	(void)snprintf(path, sizeof(path), "/dev/shm/%s", mark);
-	left(s, "shm-file", "a file in the host's /dev/shm",
-	    access(path, F_OK) == -1);
-	left(s, "segment", "a segment of shared memory",
-	    shmget((key_t)strtol(key, NULL, 10), 0, 0) == -1);
-	left(s, "abstract", "an abstract socket",
-	    !listed("/proc/net/unix", mark));
-	left(s, "mount", "a mount", !listed("/proc/self/mountinfo",
-	    w->project));
 }
 
 int
@@ -342,20 +269,20 @@ verb_selftest(struct ctl *ctl)
 {
 	struct selftest *s = mem_zalloc(1, sizeof(*s));
 	struct world *w = mem_zalloc(1, sizeof(*w));
-	char probe[PATH_MAX], self[PATH_MAX];
+	char probe[PATH_MAX];
 	int rc = CTL_FAILED;
 
 	s->ctl = ctl;
-	if (own_path(PROBE, probe) < 0 || own_path(NULL, self) < 0)
+	if (own_path(PROBE, probe) < 0 || own_path(NULL, s->self) < 0)
 		ctl_err("selftest: %s: it is not installed", PROBE);
 	else {
 		rc = world_begin(s, w, probe);
 		if (rc == 0)
-			rc = try_inside(s, w, self);
+			rc = try_inside(s, w);
 		if (rc == 0)
 			try_outside(s, w);
 		if (rc == 0)
-			try_leftovers(s, w, self);
+			selftest_leftovers(s, w);
 		if (rc == 0 && ctl->opt[OPT_COMPARE] != NULL)
 			try_bwrap(s, w);
 		world_end(w);

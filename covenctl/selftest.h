@@ -14,7 +14,7 @@
 enum door_result { RESULT_NONE, RESULT_BLOCKED, RESULT_OPEN, RESULT_UNTRIED };
 
 struct door_row {
-	char			family[24], name[32], what[96];
+	char			family[32], name[32], what[96];
 	char			how[24];	/* EPERM and the like */
 	enum door_result	inside;
 	enum door_result	outside;	/* where it may be tried */
@@ -30,6 +30,7 @@ struct role_row {
 
 struct selftest {
 	struct ctl	*ctl;
+	char		 self[PATH_MAX];	/* this program */
 	struct door_row	 doors[DOORS_MAX];
 	size_t		 ndoors;
 	struct role_row	 roles[ROLES_MAX];
@@ -44,12 +45,18 @@ struct world {
 	char	probe[96];		/* a copy, in the project */
 	char	mark[2][32];
 	char	word[32];
-	char	targets[20][PATH_MAX + 32];	/* NAME=VALUE */
+	char	targets[24][PATH_MAX + 32];	/* NAME=VALUE */
 	size_t	ntargets;
 	pid_t	victim;
 	int	fds[8];			/* listeners */
 	size_t	nfds;
-	int	shm, queue;		/* -1: none */
+	int	shm, queue, semaphore;	/* -1: none */
+	char	mqueue[40], shmfile[64];
+};
+
+struct args {
+	const char	*v[64];
+	size_t		 n;
 };
 
 /* 0, or an exit status, explained; world_end in any case. */
@@ -59,6 +66,17 @@ void	world_end(struct world *);
 /* The row of a door, made when it is new; NULL when there are too many. */
 struct door_row	*selftest_door(struct selftest *, const char *family,
 		    const char *name);
+void	selftest_arg(struct args *, const char *);
+/* "covenctl ... exec ... --": what follows runs in a session. */
+void	selftest_session(struct selftest *, struct world *, struct args *);
+/*
+ * Run it in the project and keep what it says.  Its wait status, or -errno;
+ * first is called when something has come.
+ */
+int	selftest_run(const struct args *, const struct world *, struct buf *,
+	    void (*first)(struct selftest *), struct selftest *);
+/* selftest_left.c: what a session leaves. */
+void	selftest_leftovers(struct selftest *, struct world *);
 /* selftest_roles.c: look at the monitor's children now. */
 void	selftest_roles(struct selftest *);
 /* selftest_print.c */

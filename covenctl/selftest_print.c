@@ -29,6 +29,17 @@ count(const struct selftest *s, enum door_result r)
 	return n;
 }
 
+/* Tried outside as well, and shut there: refusing it shows nothing. */
+static size_t
+unproven(const struct selftest *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->ndoors; i++)
+		n += s->doors[i].outside == RESULT_BLOCKED;
+	return n;
+}
+
 static size_t
 unconfined(const struct selftest *s)
 {
@@ -103,6 +114,7 @@ print_json(const struct selftest *s)
 	jw_ku64(&j, "blocked", count(s, RESULT_BLOCKED));
 	jw_ku64(&j, "open", count(s, RESULT_OPEN));
 	jw_ku64(&j, "untried", count(s, RESULT_UNTRIED));
+	jw_ku64(&j, "unproven", unproven(s));
 	json_doors(s, &j);
 	json_roles(s, &j);
 	jw_object_end(&j);
@@ -176,10 +188,11 @@ selftest_print(struct selftest *s)
 		if (rc == CTL_OK)
 			rc = print_roles(s);
 		(void)printf("\n%zu doors: %zu blocked, %zu open, %zu "
-		    "untried; %zu processes of the suite: %zu confined\n",
-		    s->ndoors, count(s, RESULT_BLOCKED),
-		    count(s, RESULT_OPEN), count(s, RESULT_UNTRIED),
-		    s->nroles, s->nroles - unconfined(s));
+		    "untried, %zu shut outside as well; %zu processes of the "
+		    "suite: %zu confined\n", s->ndoors,
+		    count(s, RESULT_BLOCKED), count(s, RESULT_OPEN),
+		    count(s, RESULT_UNTRIED), unproven(s), s->nroles,
+		    s->nroles - unconfined(s));
 	}
 	if (!s->complete)
 		ctl_err("selftest: the session ended before every door was "

@@ -46,7 +46,7 @@ judge(struct role_row *r, const struct proc *p, uint64_t may)
 static void
 take_payload(void *ctx, const struct proc *p)
 {
-	struct door_row *d = selftest_door(ctx, "inherited", "host-root");
+	struct door_row *d = selftest_door(ctx, "processes", "host-root");
 
 	if (d == NULL || d->inside == RESULT_OPEN)
 		return;

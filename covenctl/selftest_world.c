@@ -2,6 +2,7 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
+#include <sys/sem.h>
 #include <sys/sendfile.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <mqueue.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -143,6 +145,9 @@ start_victim(struct world *w)
 		    NULL };
 
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)setpgid(0, 0);
+		(void)dup2(open("/dev/null", O_RDWR | O_CLOEXEC),
+		    STDIN_FILENO);
 		(void)dup2(p[1], STDOUT_FILENO);
 		(void)close_range(3, ~0U, 0);
 		(void)execv(w->probe, argv);
@@ -153,6 +158,22 @@ start_victim(struct world *w)
 	if (w->victim > 0 && read(p[0], &byte, 1) == 1)
 		target(w, "victim", "%d", (int)w->victim);
 	(void)close(p[0]);
+}
+
+/* In file systems that a session has its own of. */
+static void
+make_named(struct world *w)
+{
+	(void)snprintf(w->mqueue, sizeof(w->mqueue), "/coven-selftest-%d",
+	    (int)getpid());
+	/* A descriptor like any other, here. */
+	keep(w, mq_open(w->mqueue, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+	    0600, NULL));
+	target(w, "mqueue", "%s", w->mqueue);
+	(void)snprintf(w->shmfile, sizeof(w->shmfile), "/dev/shm%s",
+	    w->mqueue);
+	if (write_file(w->shmfile, "shared\n") == 0)
+		target(w, "shmfile", "%s", w->shmfile);
 }
 
 static void
@@ -183,6 +204,10 @@ make_objects(struct world *w, const char *base)
 	w->queue = msgget(key, IPC_CREAT | IPC_EXCL | 0600);
 	if (w->queue != -1)
 		target(w, "queue", "%d", key);
+	w->semaphore = semget(key, 1, IPC_CREAT | IPC_EXCL | 0600);
+	if (w->semaphore != -1)
+		target(w, "semaphore", "%d", key);
+	make_named(w);
 }
 
 /* Not in /tmp itself: a project must be a folder of one's own. */
@@ -224,7 +249,8 @@ world_begin(struct selftest *s, struct world *w, const char *probe)
 	struct stat st;
 	int rc;
 
-	*w = (struct world){ .shm = -1, .queue = -1 };
+	*w = (struct world){ .shm = -1, .queue = -1,
+	    .semaphore = -1 };
 	if ((rc = make_folders(w)) != 0)
 		return rc;
 	rc = copy_program(probe, w->probe);
@@ -275,6 +301,12 @@ world_end(struct world *w)
 		(void)shmctl(w->shm, IPC_RMID, NULL);
 	if (w->queue != -1)
 		(void)msgctl(w->queue, IPC_RMID, NULL);
+	if (w->semaphore != -1)
+		(void)semctl(w->semaphore, 0, IPC_RMID);
+	if (w->mqueue[0] != '\0')
+		(void)mq_unlink(w->mqueue);
+	if (w->shmfile[0] != '\0')
+		(void)unlink(w->shmfile);
 	/* Its session is over; links in it are not followed. */
 	if (w->base[0] != '\0')
 		(void)nftw(w->base, remove_one, 16, FTW_DEPTH | FTW_PHYS);

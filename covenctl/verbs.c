@@ -114,6 +114,13 @@ static const struct verb verbs[] = {
 	    "Every key, its value, and whether that is the default, the "
 	    "system's or the owner's, and locked.  A daemon that runs has "
 	    "what was there when it started." },
+	{ "policy explain", "URL", "may a session reach it, and by which "
+	    "rule?", verb_policy_explain, O(HARNESS) | O(PROJECT), 1, 1,
+	    VERB_HOME, NULL,
+	    "Judges https://HOST[:PORT], http://HOST[:PORT] or HOST[:PORT] "
+	    "as the gateway of a session would, of codex and of the working "
+	    "directory unless the options say otherwise.  The exit status is "
+	    "1 when it is denied." },
 	{ "run", "HARNESS PROMPT...", "run an agent and show its output",
 	    verb_run, O(PROJECT) | O(CWD) | O(INTERACTIVE) | O(ISOLATED) |
 	    O(STREAM) | O(MODEL) | O(TITLE), 2, -1, VERB_HOME,

@@ -13,7 +13,7 @@ dist_man_MANS += \
 	doc/privacy.toml.5
 dist_doc_DATA = doc/openapi.yaml
 EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
-	doc/SECURITY.md doc/WEAKNESSES.md \
+	doc/ESCAPE.md doc/SECURITY.md doc/WEAKNESSES.md \
 	doc/adr/0001-llhttp-and-a-head-scanner.md \
 	doc/adr/0002-libmd-inside-the-monitor.md \
 	doc/adr/0003-prepare-precedes-the-record.md \
@@ -28,5 +28,6 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0011-tokens-and-pairing.md \
 	doc/adr/0016-protected-paths.md \
 	doc/adr/0018-workers-on-one-folder.md \
+	doc/adr/0019-attempts-in-one-program.md \
 	packaging/systemd/coven.service packaging/systemd/coven@.service \
 	packaging/apparmor/coven packaging/sysusers.d/coven.conf

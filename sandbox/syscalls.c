@@ -189,7 +189,10 @@ SET(namespaces) = {
 };
 END_SET(namespaces);
 
-/* Set-id bits wherever a mode is given (mkdir ignores them by itself). */
+/*
+ * Set-id bits wherever a mode is given.  mkdir is not here: the kernel drops
+ * them by itself, and tools that copy a folder pass on the mode it has.
+ */
 #define NO_SETID(name, arg) \
 	DENY(name, "set-user-id", BITS(arg, S_ISUID)), \
 	DENY(name, "set-group-id", BITS(arg, S_ISGID))
@@ -210,6 +213,8 @@ SET(setid) = {
 	NO_SETID("mknodat", 2),
 	NO_SETID_OPEN("open", 1, 2),
 	NO_SETID_OPEN("openat", 2, 3),
+	DENY("mq_open", "set-user-id", BITS(1, O_CREAT), BITS(2, S_ISUID)),
+	DENY("mq_open", "set-group-id", BITS(1, O_CREAT), BITS(2, S_ISGID)),
 };
 END_SET(setid);
 

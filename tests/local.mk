@@ -91,10 +91,10 @@ EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
 	tests/it/run tests/it/auth.py tests/it/old_store.py tests/it/output.py \
-	tests/it/polls.py tests/it/secrets.py tests/it/sse.py \
+	tests/it/polls.py tests/it/racer.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py tests/it/hog.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
-	tests/bench/bench.sh tests/agents/agents.sh \
+	tests/bench/bench.sh tests/escape/table.py tests/agents/agents.sh \
 	tests/agents/model_endpoint.py
 it_tests = \
 	tests/it/attach.sh \
@@ -105,6 +105,7 @@ it_tests = \
 	tests/it/audit.sh \
 	tests/it/clock_back.sh \
 	tests/it/auth_rules.sh \
+	tests/it/compat.sh \
 	tests/it/completion.sh \
 	tests/it/config.sh \
 	tests/it/contract_clients.sh \
@@ -128,6 +129,7 @@ it_tests = \
 	tests/it/mode_system.sh \
 	tests/it/notify.sh \
 	tests/it/panic.sh \
+	tests/it/races.sh \
 	tests/it/protected_paths.sh \
 	tests/it/records.sh \
 	tests/it/recovery.sh \

@@ -1,7 +1,8 @@
 # Fuzz targets.  To add one: write fuzz_X.c and corpus/X/, add X to
 # FUZZ_TARGETS, its corpus to FUZZ_CORPUS and the four lines of replay_X.
-FUZZ_TARGETS = http json manifest msg redact screen toml
+FUZZ_TARGETS = hello http json manifest msg redact screen toml
 FUZZ_CORPUS = \
+	tests/fuzz/corpus/hello \
 	tests/fuzz/corpus/http \
 	tests/fuzz/corpus/json \
 	tests/fuzz/corpus/manifest \
@@ -9,6 +10,11 @@ FUZZ_CORPUS = \
 	tests/fuzz/corpus/redact \
 	tests/fuzz/corpus/screen \
 	tests/fuzz/corpus/toml
+
+check_PROGRAMS += tests/fuzz/replay_hello
+TESTS += tests/fuzz/replay_hello
+tests_fuzz_replay_hello_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_hello.c
+tests_fuzz_replay_hello_LDADD = $(GATEWAY_LIBS)
 
 check_PROGRAMS += tests/fuzz/replay_http
 TESTS += tests/fuzz/replay_http

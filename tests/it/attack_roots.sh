@@ -1,56 +1,8 @@
 #!/bin/bash
-# A client whose project is exchanged while it is launched, and another account
-# of the machine: in each of the three owner modes.
+# Another account of the machine, in each of the three owner modes.
 . "$(dirname "$0")/../lib.sh"
 
 OTHER_UID=23456
-RACE_S=4
-
-# The project and its folder, exchanged for links to what is not a project.
-exchange() {
-	owner_file "$W/exchange.py" 'import os, sys, time
-project, home, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
-places = [home, "/etc", os.path.dirname(project), "/"]
-end, turn = time.time() + seconds, 0
-while time.time() < end:
-    turn += 1
-    for path in (project, project + "/sub"):
-        try:
-            os.rename(path, path + ".aside")
-            os.symlink(places[turn % 4], path)
-            time.sleep(0.0005)
-            os.unlink(path)
-            os.rename(path + ".aside", path)
-        except OSError: pass'
-	${OWNER_PRIV[@]+"${OWNER_PRIV[@]}"} "$PYTHON" "$W/exchange.py" \
-	    "$PROJECT" "$COVEN_HOME" "$RACE_S" &
-	EXCHANGER=$!
-}
-
-exchanged_projects() {
-	local right=0 wrong=0 folder
-
-	as_owner mkdir -p "$PROJECT/sub"
-	owner_file "$PROJECT/marker" x
-	owner_file "$PROJECT/sub/marker" x
-	exchange
-	while process_alive "$EXCHANGER"; do
-		for folder in . sub; do
-			ctl exec --project "$PROJECT" --cwd "$folder" -- \
-			    sh -c 'test -e marker && echo right || ls -a' \
-			    </dev/null >"$W/out" 2>/dev/null
-			case $(cat "$W/out") in
-			right) right=$((right + 1)) ;;
-			'') ;;			# refused
-			*) wrong=$((wrong + 1)) && cp "$W/out" "$W/wrong" ;;
-			esac
-		done
-	done
-	note "$right launches were let in"
-	t "some were let in ($MODE)" test "$right" -gt 0
-	is "an exchanged project is refused or the right one ($MODE)" \
-	    "$wrong" 0
-}
 
 as_other() {
 	setpriv --reuid "$OTHER_UID" --regid "$OTHER_UID" --clear-groups \
@@ -108,7 +60,6 @@ other_is_refused() {
 one_mode() {
 	world "$1"
 	need_monitor
-	exchanged_projects
 	if [ "$(id -u)" -eq 0 ]; then
 		other_account
 	else
