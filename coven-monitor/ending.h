@@ -14,7 +14,10 @@
 void	ending_announce(struct monitor *, const char *id);
 void	ending_announce_all(struct monitor *);
 
-/* Take a step (enum work_phase).  PHASED follows, as long as this stored lives. */
+/*
+ * Take a step (enum work_phase).  PHASED follows, as long as this stored
+ * lives.
+ */
 void	ending_start(struct monitor *, const char *id, uint32_t phase);
 
 #endif

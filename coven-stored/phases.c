@@ -1,8 +1,8 @@
 /*
  * What an ended session left: packed, removed, and its archive one day too.
  *
- * Each step is a row first (enum work_phase) and an order to the monitor after the
- * commit; how it went is a row again, and only then comes the next.  So
+ * Each step is a row first (enum work_phase) and an order to the monitor after
+ * the commit; how it went is a row again, and only then comes the next.  So
  * whatever dies in between, the step is taken once more, and nothing is
  * removed before what explains it is on record.  One step at a time.
  */
