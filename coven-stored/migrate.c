@@ -177,8 +177,8 @@ static const char schema_5[] =
     "ALTER TABLE sessions ADD COLUMN limit_hit TEXT;";
 
 /*
- * What sessions left, and what is to be done with it next (enum work_phase); and
- * the archives that were made of it.  Neither goes with its session's row.
+ * What sessions left, and what is to be done with it next (enum work_phase);
+ * and the archives that were made of it.  Neither goes with its session's row.
  */
 static const char schema_6[] =
     "CREATE TABLE workspaces ("
