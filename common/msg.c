@@ -62,6 +62,7 @@ static const char *const role_names[ROLE__COUNT] = {
 	[ROLE_RUNNER] = "runner",
 	[ROLE_INIT] = "init",
 	[ROLE_CONFREAD] = "confread",
+	[ROLE_APPLIER] = "applier",
 	[ROLE_ARCHIVER] = "archiver",
 	[ROLE_EXTRACTOR] = "extractor",
 	[ROLE_REMOVER] = "remover",

@@ -22,6 +22,7 @@ enum role {
 	ROLE_RUNNER,
 	ROLE_INIT,
 	ROLE_CONFREAD,
+	ROLE_APPLIER,
 	ROLE_ARCHIVER,
 	ROLE_EXTRACTOR,
 	ROLE_REMOVER,
@@ -30,8 +31,8 @@ enum role {
 
 #define R(r)		(1u << ROLE_##r)
 #define R_CHILDREN	(R(APID) | R(STORED) | R(RUNNER) | R(INIT) | \
-			    R(CONFREAD) | R(ARCHIVER) | R(EXTRACTOR) | \
-			    R(REMOVER))
+			    R(CONFREAD) | R(APPLIER) | R(ARCHIVER) | \
+			    R(EXTRACTOR) | R(REMOVER))
 
 enum chan_state {
 	CS_SAME = 0,
@@ -207,6 +208,9 @@ enum store_code {		/* REPLY.code */
 	STORE_UNAVAILABLE,
 	STORE_ERROR,
 	STORE_SAME,		/* the list that apid has is still right */
+	STORE_NO_CHANGES,	/* it left none, or was not isolated */
+	STORE_CHANGES_BUSY,
+	STORE_CHANGES_FAILED,	/* text says why */
 };
 
 enum who_code {			/* WHO_REPLY.inside */
@@ -231,9 +235,39 @@ enum work_phase {			/* PHASE.phase, PHASED.phase */
 };
 
 enum archive_policy {		/* WORKSPACE.policy, as archive.policy */
-	ARCHIVE_NEVER,
-	ARCHIVE_FAILED,
-	ARCHIVE_ALWAYS,
+	POLICY_NEVER,
+	POLICY_FAILED,
+	POLICY_ALWAYS,
+};
+
+enum work_verb {		/* CHANGES.verb, WORK_DO.verb, APPLY_GO.verb */
+	WORK_LIST,
+	WORK_APPLY,
+	WORK_DISCARD,
+};
+
+enum work_code {		/* WORK_DONE.code, APPLY_DONE.code */
+	WORK_OK,
+	WORK_NONE,		/* this session left nothing */
+	WORK_BUSY,
+	WORK_FAILED,		/* text says why */
+};
+
+enum change_what { CHANGE_ADDED, CHANGE_MODIFIED, CHANGE_DELETED };
+enum change_kind { CHANGE_FILE, CHANGE_FOLDER, CHANGE_LINK, CHANGE_SPECIAL };
+
+/* CHANGE_ROW.flags: why it is not brought over. */
+#define CHANGE_F_CONFLICT	1u	/* the project's has changed since */
+#define CHANGE_F_PROTECTED	2u	/* common/protect.def */
+#define CHANGE_F_OUTWARD	4u	/* a link that leads out */
+#define CHANGE_F_SPECIAL	8u	/* no file, folder or link */
+
+enum change_result {		/* CHANGE_ROW.result */
+	RESULT_NONE,		/* it was only asked for */
+	RESULT_APPLIED,
+	RESULT_CONFLICT,
+	RESULT_REFUSED,
+	RESULT_FAILED,
 };
 
 enum transport {

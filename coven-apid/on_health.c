@@ -25,6 +25,7 @@ static const struct {
 	/* extensions of this daemon */
 	{ "audit", true },
 	{ "sessionArchive", true },
+	{ "sessionChanges", true },
 	{ "sessionDelete", true },
 	{ "sessionExec", true },
 	{ "sessionFilter", true },

@@ -130,6 +130,9 @@ static const struct {
 	[API_SESSION_NOT_LIVE] = { 409, false, "session_not_live" },
 	[API_SESSION_LIVE] = { 409, false, "session_live" },
 	[API_SESSION_NO_TERMINAL] = { 422, false, "session_no_terminal" },
+	[API_NO_CHANGES] = { 404, false, "no_changes" },
+	[API_CHANGES_BUSY] = { 409, false, "changes_busy" },
+	[API_CHANGES_FAILED] = { 500, false, "changes_failed" },
 	[API_INPUT_TOO_LARGE] = { 413, false, "input_too_large" },
 	[API_EVENTS_TOO_LARGE] = { 413, false, "event_response_too_large" },
 	[API_PAYLOAD_TOO_LARGE] = { 413, true, "payload_too_large" },
@@ -358,6 +361,18 @@ answer_store_code(struct request *r, const struct msg_reply *reply)
 	case STORE_NO_TERMINAL:
 		answer_error_with(r, API_SESSION_NO_TERMINAL, "sessionId", id,
 		    "Session has no terminal.");
+		break;
+	case STORE_NO_CHANGES:
+		answer_error_with(r, API_NO_CHANGES, "sessionId", id,
+		    "The session was not isolated, or left nothing.");
+		break;
+	case STORE_CHANGES_BUSY:
+		answer_error_with(r, API_CHANGES_BUSY, "sessionId", id,
+		    "Not now: %s.", reply->text);
+		break;
+	case STORE_CHANGES_FAILED:
+		answer_error_with(r, API_CHANGES_FAILED, "sessionId", id,
+		    "What the session did: %s.", reply->text);
 		break;
 	case STORE_CONFLICT:
 		answer_error_with(r, API_ID_CONFLICT, "sessionId", id,

@@ -99,6 +99,9 @@ enum api_error {
 	API_SESSION_NOT_LIVE,
 	API_SESSION_LIVE,
 	API_SESSION_NO_TERMINAL,
+	API_NO_CHANGES,
+	API_CHANGES_BUSY,
+	API_CHANGES_FAILED,
 	API_INPUT_TOO_LARGE,
 	API_EVENTS_TOO_LARGE,
 	API_PAYLOAD_TOO_LARGE,
@@ -183,6 +186,7 @@ handler_fn	on_familiars;
 handler_fn	on_sessions, on_session, on_external, on_complete;
 handler_fn	on_archive, on_summon, on_delete, on_stats;
 handler_fn	on_launch;
+handler_fn	on_changes, on_apply, on_discard;
 handler_fn	on_input, on_kill, on_signal, on_resize;
 handler_fn	on_audit;
 handler_fn	on_events, on_session_events, on_log, on_stream;

@@ -223,6 +223,8 @@ start_process(struct child *c, const struct child_start *st, int control,
 		s.fds[i] = -1;
 	s.fds[0] = control;
 	s.fds[1] = st->extra;
+	if (st->extra >= 0 && st->extra2 > 0)
+		s.fds[2] = st->extra2;
 	r = spawn(&s, &c->pid, &c->pidfd.fd);
 	if (r < 0)
 		return r;

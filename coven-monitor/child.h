@@ -46,6 +46,7 @@ struct child {
 struct child_start {
 	const char	*arg[6];	/* after argv[0]; NULL ends */
 	int		 extra;		/* becomes descriptor 4; -1: none */
+	int		 extra2;	/* 5, where there is a 4; 0: none */
 	uint64_t	 namespaces;
 	uid_t		 uid;		/* SPAWN_KEEP_ID without root */
 	gid_t		 gid;

@@ -64,9 +64,9 @@ static uint32_t
 policy(const struct monitor *m)
 {
 	if (strcmp(m->conf.archive_policy, "always") == 0)
-		return ARCHIVE_ALWAYS;
+		return POLICY_ALWAYS;
 	return strcmp(m->conf.archive_policy, "failed") == 0 ?
-	    ARCHIVE_FAILED : ARCHIVE_NEVER;
+	    POLICY_FAILED : POLICY_NEVER;
 }
 
 void

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libmonitor.a
 libmonitor_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(CAPNG_CFLAGS)
 libmonitor_a_SOURCES = \
+	coven-monitor/applying.c coven-monitor/applying.h \
 	coven-monitor/audit_key.c coven-monitor/audit_key.h \
 	coven-monitor/cgroup.c coven-monitor/cgroup.h \
 	coven-monitor/child.c coven-monitor/child.h \

@@ -45,6 +45,7 @@ static const char *const programs[ROLE__COUNT] = {
 	[ROLE_CONFREAD] = "coven-confread",
 	[ROLE_ARCHIVER] = "coven-archiver",
 	[ROLE_REMOVER] = "coven-remover",
+	[ROLE_APPLIER] = "coven-applier",
 };
 
 static struct monitor monitor;

@@ -22,6 +22,7 @@
 #include "coven-monitor/uids.h"
 
 struct ending;
+struct applying;
 struct pair;
 struct session;
 
@@ -75,6 +76,8 @@ struct monitor {
 	struct spares		 spare;
 	struct host_view	 view;
 	struct ending		*ending;	/* of a workspace, or NULL */
+	struct applying		*applying;	/* requests of that kind */
+	unsigned		 napplying;
 	struct session		*sessions;	/* a list, newest first */
 	unsigned		 nlive;
 	int64_t			 starts_window_ns;	/* of starts_per_s */

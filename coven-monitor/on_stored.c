@@ -5,6 +5,7 @@
 
 #include "common/limits.h"
 #include "common/mem.h"
+#include "coven-monitor/applying.h"
 #include "coven-monitor/audit_key.h"
 #include "coven-monitor/ending.h"
 #include "coven-monitor/monitor.h"
@@ -199,6 +200,21 @@ on_phase(struct chan *ch, const union msg_any *msg, int *fd)
 }
 
 static int
+on_work_do(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+
+	if (msg->work_do.verb > WORK_DISCARD)
+		return chan_blame(ch, "WORK_DO, verb %u", msg->work_do.verb);
+	/* Sessions that run elsewhere have ids that clients made. */
+	if (is_uuid(msg->work_do.id))
+		applying_start(c->monitor, &msg->work_do, fd);
+	else
+		applying_none(c->monitor, &msg->work_do);
+	return 0;
+}
+
+static int
 on_audit_public(struct chan *ch, const union msg_any *msg, int *fd)
 {
 	const struct msg_bin *key = &msg->audit_public.key;
@@ -271,6 +287,7 @@ chan_handler *const on_stored_handlers[MSG__COUNT] = {
 	[MSG_RUN_STAT] = on_run_stat,
 	[MSG_RUN_SETTLED] = on_run_settled,
 	[MSG_PHASE] = on_phase,
+	[MSG_WORK_DO] = on_work_do,
 	[MSG_PEER_END] = on_peer_end,
 	[MSG_AUDIT_PUBLIC] = on_audit_public,
 	[MSG_AUDIT_HEAD] = on_audit_head,

@@ -15,6 +15,7 @@
 #include "common/failpoint.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "coven-monitor/applying.h"
 #include "coven-monitor/monitor.h"
 #include "coven-monitor/notify.h"
 #include "coven-monitor/session.h"
@@ -94,6 +95,7 @@ on_stored_exit(struct child *c)
 	struct monitor *m = c->monitor;
 
 	m->recovered = false;
+	applying_stop(m);
 	heads_flush(m);
 	/* Which will not get better by trying: it has said what it is. */
 	if (!m->notes.started && c->code == CLD_EXITED &&

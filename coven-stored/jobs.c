@@ -472,6 +472,8 @@ static const struct job_row rows[JOB__COUNT] = {
 	    phased_done, phased_done },
 	[JOB_FORGET] = { "archives", JOB_REFUSED, forget_apply, forget_done,
 	    NULL },
+	[JOB_CHANGES] = { "changes", JOB_REFUSED, changes_apply,
+	    changes_done, request_refuse },
 	[JOB_PAIR] = { "paired token", JOB_REFUSED, pair_apply, pair_done,
 	    request_refuse },
 	[JOB_UNPAIR] = { "revocation", JOB_ENDS, unpair_apply, unpair_done,

@@ -4,6 +4,7 @@ libstored_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS) \
 	$(SQLITE_CFLAGS)
 libstored_a_SOURCES = \
 	coven-stored/asks.c \
+	coven-stored/changes.c \
 	coven-stored/clean.c coven-stored/clean.h \
 	coven-stored/block.c coven-stored/block.h \
 	coven-stored/heads.c coven-stored/heads.h \

@@ -303,6 +303,7 @@ chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_SESSION_STATS] = on_session_stats,
 	[MSG_SESSION_ARCHIVE] = on_session_archive,
 	[MSG_SESSION_DELETE] = on_session_delete,
+	[MSG_CHANGES] = on_changes,
 	[MSG_INPUT_CHECK] = on_input_check,
 	[MSG_INPUT] = on_input,
 	[MSG_KILL] = on_kill,

@@ -440,4 +440,5 @@ chan_handler *const stored_control[MSG__COUNT] = {
 	[MSG_RUN_GONE] = on_run_gone,
 	[MSG_WORKSPACE] = on_workspace,
 	[MSG_PHASED] = on_phased,
+	[MSG_WORK_DONE] = on_work_done,
 };

@@ -69,6 +69,17 @@ stored_reply_rows(struct stored *s, struct asked *asked, enum store_code code,
 }
 
 void
+stored_reply_fd(struct stored *s, struct asked *asked, enum store_code code,
+    int fd, uint32_t count, bool more, const char *text)
+{
+	struct msg_reply m = { .code = code, .rows = count, .more = more,
+	    .text = text };
+
+	if (asked->pending)
+		send_reply(s, asked, &m, fd);
+}
+
+void
 stored_reply_page(struct stored *s, struct asked *asked,
     const struct page *page, const char *text)
 {
@@ -154,6 +165,7 @@ stored_apid_ended(struct chan *c, int why)
 		stored_tell(s, MSG_PEER_END, &lied, -1);
 	asks_drop(s);
 	stats_drop(s);
+	changes_drop(s);
 	TAILQ_FOREACH(j, &s->writer.jobs, link)
 		forget(&j->asked);
 	RB_FOREACH(run, run_tree, &s->runs) {

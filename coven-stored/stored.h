@@ -170,6 +170,7 @@ enum job_kind {
 	JOB_WORKSPACE,		/* what an ended session left */
 	JOB_PHASED,		/* a step with it was taken */
 	JOB_FORGET,		/* archives that are too old go */
+	JOB_CHANGES,		/* signo: enum work_verb */
 	JOB_PAIR,		/* a token is good from now on */
 	JOB_UNPAIR,
 	JOB_PAIR_USED,
@@ -309,6 +310,21 @@ int	archive_apply(struct stored *, struct job *);
 int	delete_apply(struct stored *, struct job *);
 void	delete_done(struct stored *, struct job *);
 
+/* --- changes.c: what isolated sessions left --- */
+
+struct change {
+	bool		 busy;		/* the monitor is asked */
+	uint64_t	 serial;
+	struct asked	 asked;
+};
+
+chan_handler	on_changes, on_work_done;
+int	changes_apply(struct stored *, struct job *);
+void	changes_done(struct stored *, struct job *);
+void	changes_drop(struct stored *);		/* apid is gone */
+/* A session is deleted: what it left goes as well. */
+void	changes_forget(struct stored *, const char *id);
+
 /* --- upkeep: work of the store's own, in pieces, when nobody waits --- */
 
 enum upkeep_task {
@@ -433,6 +449,9 @@ void	stored_reply(struct stored *, struct asked *, enum store_code,
 void	stored_reply_rows(struct stored *s, struct asked *asked,
 	    enum store_code code, const struct buf *rows, uint32_t count,
 	    bool more);
+/* With rows that another role wrote; fd may be -1. */
+void	stored_reply_fd(struct stored *, struct asked *, enum store_code,
+	    int fd, uint32_t count, bool more, const char *text);
 /*
  * A page, with a word about it: the status of a session whose last event it
  * holds, how much a search may have missed, a time, or "".
@@ -478,6 +497,7 @@ struct stored {
 	struct upkeep		 upkeep;
 	struct search		 search;
 	struct stats		 stats;
+	struct change		 changes[LIMIT_CHANGES_AT_ONCE];
 	struct retention	 retention;
 	struct phases		 phases;
 	struct import		 import;

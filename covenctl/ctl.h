@@ -36,6 +36,7 @@ enum ctl_opt {
 	OPT_ALL, OPT_LIMIT, OPT_FOLLOW, OPT_AFTER, OPT_NO_NEWLINE,
 	OPT_DETACH_KEY, OPT_INTERVAL, OPT_ONCE, OPT_COMPARE,
 	OPT_MATCH, OPT_HEADS, OPT_KEY, OPT_FROM,
+	OPT_NAMES, OPT_STAT, OPT_PATCH, OPT_FORCE,
 	OPT_SCOPE, OPT_EXPIRES, OPT_YES, OPT_FOREGROUND,
 	OPT_COUNT,
 };
@@ -145,6 +146,9 @@ int	verb_events(struct ctl *);
 int	verb_input(struct ctl *);
 int	verb_kill(struct ctl *);
 int	verb_panic(struct ctl *);
+int	verb_diff(struct ctl *);
+int	verb_apply(struct ctl *);
+int	verb_discard(struct ctl *);
 int	verb_archive(struct ctl *);
 int	verb_summon(struct ctl *);
 int	verb_sacrifice(struct ctl *);

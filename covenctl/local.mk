@@ -19,6 +19,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/feed.c covenctl/feed.h \
 	covenctl/home.c covenctl/home.h \
 	covenctl/human.c covenctl/human.h covenctl/live.c \
+	covenctl/changes.c \
 	covenctl/jsonr.c covenctl/jsonr.h \
 	covenctl/launch.c \
 	covenctl/lifecycle.c covenctl/lifecycle.h \
@@ -64,8 +65,11 @@ $(CTL_COMPLETION): covenctl/covenctl$(EXEEXT)
 
 # a page a verb; tests/unit/test_ctl_parts looks for them
 dist_man_MANS += doc/covenctl.1 \
+	doc/covenctl-apply.1 \
 	doc/covenctl-archive.1 \
 	doc/covenctl-archives.1 \
+	doc/covenctl-diff.1 \
+	doc/covenctl-discard.1 \
 	doc/covenctl-attach.1 \
 	doc/covenctl-audit.1 \
 	doc/covenctl-completion.1 \

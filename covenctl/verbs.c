@@ -54,6 +54,13 @@ static const struct opt opts[OPT_COUNT] = {
 	    NULL },
 	[OPT_NO_NEWLINE] = { "no-newline", NULL, "send TEXT as it is", 0,
 	    NULL },
+	[OPT_NAMES] = { "names", NULL, "names alone (if not given)", 0,
+	    NULL },
+	[OPT_STAT] = { "stat", NULL, "with modes and sizes", 0, NULL },
+	[OPT_PATCH] = { "patch", NULL, "the differences themselves", 0,
+	    NULL },
+	[OPT_FORCE] = { "force", NULL,
+	    "also where the project has changed", 0, NULL },
 	[OPT_SCOPE] = { "scope", "LIST",
 	    "of list, read, input and launch:HARNESS", 0, NULL },
 	[OPT_EXPIRES] = { "expires", "TIME",
@@ -163,6 +170,21 @@ static const struct verb verbs[] = {
 	{ "kill", "ID", "end a session's whole tree", verb_kill, 0,
 	    1, 1, VERB_HOME, NULL,
 	    "Returns when nothing of the session runs any more." },
+	{ "diff", "ID", "what an isolated session did", verb_diff,
+	    O(NAMES) | O(STAT) | O(PATCH), 1, 1, VERB_HOME, NULL,
+	    "What a session that was run --isolated added, modified and "
+	    "deleted, beside what its project holds now, and what apply "
+	    "would leave, and why." },
+	{ "apply", "ID PATH...", "bring over what it did", verb_apply,
+	    O(FORCE), 1, -1, VERB_HOME, NULL,
+	    "Changes the project as the session did.  Protected paths and "
+	    "links that lead out are brought over when they are named, what "
+	    "the project has changed meanwhile only with --force as well.  "
+	    "The exit status is 1 when something was left." },
+	{ "discard", "ID", "throw away what it did", verb_discard, O(YES),
+	    1, 1, VERB_HOME, NULL,
+	    "Its project stays as it is.  On a terminal it asks first; "
+	    "elsewhere --yes must be given." },
 	{ "archive", "ID", "put a session that has ended aside",
 	    verb_archive, 0, 1, 1, VERB_HOME, NULL,
 	    "It is kept, and listed with sessions --all alone." },

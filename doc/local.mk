@@ -1,5 +1,6 @@
 dist_man_MANS += \
 	doc/coven-apid.8 \
+	doc/coven-applier.8 \
 	doc/coven-archiver.8 \
 	doc/coven-confread.8 \
 	doc/coven-extractor.8 \
@@ -27,6 +28,7 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0010-audit-chain.md \
 	doc/adr/0011-tokens-and-pairing.md \
 	doc/adr/0016-protected-paths.md \
+	doc/adr/0017-isolated-sessions.md \
 	doc/adr/0018-workers-on-one-folder.md \
 	doc/adr/0019-attempts-in-one-program.md \
 	packaging/systemd/coven.service packaging/systemd/coven@.service \

@@ -29,6 +29,7 @@ tests_unit_test_sandbox_LDADD = $(SANDBOX_LIBS) $(COMMON_LIBS) $(CMOCKA_LIBS)
 # What the filters come to, as libseccomp prints it; see test_filter.c.
 EXTRA_DIST += \
 	tests/golden/filter-apid.pfc \
+	tests/golden/filter-applier.pfc \
 	tests/golden/filter-archiver.pfc \
 	tests/golden/filter-confread.pfc \
 	tests/golden/filter-extractor.pfc \

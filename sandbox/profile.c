@@ -85,6 +85,19 @@ static const struct profile profiles[ROLE__COUNT] = {
 		.filter = FILTER_CONFREAD,
 		CONFINED,
 	},
+	[ROLE_APPLIER] = {
+		.namespaces = EVERY_NS,
+		.root = ROOT_EMPTY,
+		.last_fd = ROLE_FD_FOLDER2,
+		/* two descriptors a folder deep */
+		.limits = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 4096 } },
+		.nlimits = 2,
+		.rules = { { ROLE_FD_FOLDER, NULL, LANDLOCK_WRITE },
+		    { ROLE_FD_FOLDER2, NULL, LANDLOCK_WRITE } },
+		.nrules = 2,
+		.filter = FILTER_APPLIER,
+		CONFINED,
+	},
 	[ROLE_ARCHIVER] = {
 		.namespaces = EVERY_NS,
 		.root = ROOT_FOLDER,

@@ -12,6 +12,7 @@
 
 #define ROLE_FD_CONTROL	3
 #define ROLE_FD_FOLDER	4	/* stored: its database folder */
+#define ROLE_FD_FOLDER2	5	/* applier: the project; 4 is the work */
 
 /*
  * The arguments of a role's program.  The monitor gives it where user

@@ -385,6 +385,32 @@ SET(confread) = {
 };
 END_SET(confread);
 
+/*
+ * Two trees, by descriptor.  openat2 with RESOLVE_* for what was there before,
+ * which a filter cannot see (Landlock is the floor); openat for what it makes.
+ */
+SET(applier) = {
+	ALLOW("fchmod", "the bits of a mode that mean permission",
+	    ONLY(1, 0777)),
+	ALLOW("fchmodat", "a folder that shuts its owner out",
+	    ONLY(2, 0777)),
+	ALLOW("fgetxattr", "what the overlay wrote beside a file", { 0 }),
+	ALLOW("fsync", "what was brought over", { 0 }),
+	ALLOW("getdents64", "lists", { 0 }),
+	ALLOW("lseek", "lists again, comparisons", { 0 }),
+	ALLOW("mkdirat", "new folders", { 0 }),
+	ALLOW("newfstatat", "what lies there", { 0 }),
+	ALLOW("openat", "new files, under names of ours",
+	    BITS(2, O_CREAT | O_EXCL | O_NOFOLLOW), ONLY(3, 0777)),
+	ALLOW("openat2", "both trees", { 0 }),
+	ALLOW("readlinkat", "links", { 0 }),
+	ALLOW("renameat", "what lies too deep", { 0 }),
+	ALLOW("renameat2", "into their places", { 0 }),
+	ALLOW("symlinkat", "links", { 0 }),
+	ALLOW("unlinkat", "what was removed, names of ours", { 0 }),
+};
+END_SET(applier);
+
 /* openat2: what it is given lies in memory, but Landlock bounds it. */
 SET(archiver) = {
 	ALLOW("fdatasync", "the archive is on disk before that is said",
@@ -467,6 +493,7 @@ static const struct filter_def filters[FILTER__COUNT] = {
 	[FILTER_RUNNER] = ROLE_FILTER("runner", &set_fstat, &set_runner),
 	[FILTER_CONFREAD] = ROLE_FILTER("confread", &set_fstat, &set_memfd,
 	    &set_confread),
+	[FILTER_APPLIER] = ROLE_FILTER("applier", &set_memfd, &set_applier),
 	[FILTER_ARCHIVER] = ROLE_FILTER("archiver", &set_archiver),
 	[FILTER_EXTRACTOR] = ROLE_FILTER("extractor",
 	    &set_extractor),

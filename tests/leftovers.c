@@ -3,15 +3,20 @@
  *
  *	leftovers snapshot FILE [--under DIR ...] [--tree PID]
  *	leftovers compare FILE [--under DIR ...] [--tree PID] [--wait MS]
- *	    [--ignore-pid PID ...]
+ *	    [--ignore-pid PID ...] [--serving] [--common]
  *	leftovers guard CMD ARG ...
  *	leftovers tree PID NAME		pids of NAME that descend from PID
  *
- * A snapshot is a sorted list of lines: namespaces that some process is in,
- * mounts, Unix sockets, cgroups, processes, files.  compare prints what is
- * there now and was not then, and exits 1 if there is any; with --wait it
- * looks again until nothing is left or the time is up, since the kernel ends
- * a tree after the process that asked for it has gone on.
+ * A snapshot is a sorted list of lines: namespaces that some process is in or
+ * holds, mounts, Unix sockets, cgroups, processes, what the suite's own
+ * processes hold open, files.  compare prints what is there now and was not
+ * then, and exits 1 if there is any; with --wait it looks again until nothing
+ * is left or the time is up, since the kernel ends a tree after the process
+ * that asked for it has gone on.
+ *
+ * With --serving the suite goes on, and what belongs to its spares, which are
+ * no session's and come anew, is passed over.  --common adds what everybody on
+ * the machine shares: public folders, objects of System V.
  *
  * On a machine where others work too, --under limits files and socket names
  * to these folders, and --tree processes and namespaces to the descendants of
@@ -62,6 +67,8 @@ static struct {
 	size_t		 nignore;
 	pid_t		 tree;
 	int64_t		 wait_ms;
+	int		 serving;
+	int		 common;
 } opt;
 
 static struct lines found;
@@ -197,11 +204,85 @@ ignored(const struct proc *p)
 	return (p->pid == getpid());
 }
 
+static const char *const kinds[] = { "user", "mnt", "pid", "net", "ipc", "uts",
+    "cgroup", "time" };
+
+static int
+is_namespace(const char *target)
+{
+	size_t i, len;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		len = strlen(kinds[i]);
+		if (strncmp(target, kinds[i], len) == 0 &&
+		    strncmp(target + len, ":[", 2) == 0)
+			return (1);
+	}
+	return (0);
+}
+
+/* A pair that waits for a session says so in its arguments. */
+static int
+is_spare(pid_t pid)
+{
+	char path[64], line[PATH_MAX];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		return (0);
+	n = read(fd, line, sizeof(line));
+	close(fd);
+	return (n > 0 && memmem(line, (size_t)n, "\0spare ", 7) != NULL);
+}
+
+static int
+passed_over(pid_t pid)
+{
+	return (opt.serving && is_spare(pid));
+}
+
+/*
+ * What a process has open.  A namespace lives as long as somebody holds it;
+ * of the suite's own processes everything counts, by kind and number, since
+ * numbers of sockets and pipes are never the same.
+ */
+static void
+add_descriptors(const struct proc *p)
+{
+	char path[64], target[PATH_MAX], text[PATH_MAX + 128];
+	int ours = strncmp(p->comm, "coven-", 6) == 0;
+	struct dirent *de;
+	ssize_t n;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)p->pid);
+	if ((dir = opendir(path)) == NULL)
+		return;
+	while ((de = readdir(dir)) != NULL) {
+		n = readlinkat(dirfd(dir), de->d_name, target,
+		    sizeof(target) - 1);
+		if (n <= 0)
+			continue;
+		target[n] = '\0';
+		/* While it serves, the suite holds its spares'. */
+		if (is_namespace(target) && !(ours && opt.serving))
+			add(&found, "namespace", target);
+		target[strcspn(target, "[")] = '\0';
+		if (strncmp(target, "/proc/", 6) == 0)
+			target[5] = '\0';
+		snprintf(text, sizeof(text), "%d %s %s", (int)p->pid, p->comm,
+		    target);
+		if (ours)
+			add(&found, "descriptor", text);
+	}
+	closedir(dir);
+}
+
 static void
 add_namespaces(const struct proc *p)
 {
-	static const char *const kinds[] = { "user", "mnt", "pid", "net",
-	    "ipc", "uts", "cgroup", "time" };
 	char path[64], target[64], text[256];
 	size_t i;
 	ssize_t n;
@@ -230,7 +311,10 @@ add_processes(void)
 
 		if (ignored(p) || (opt.tree != 0 && !descends(p, opt.tree)))
 			continue;
+		if (passed_over(p->pid))
+			continue;
 		add_namespaces(p);
+		add_descriptors(p);
 		/*
 		 * Within a tree everything counts: what stays is the caller's
 		 * own, which is in its snapshot, or a leak.
@@ -309,14 +393,89 @@ cgroup_below(const char *path)
 }
 
 static int
+spares_cgroup(const char *path)
+{
+	char name[PATH_MAX];
+	int pid = 0;
+	FILE *f;
+
+	if (!opt.serving || snprintf(name, sizeof(name), "%s/cgroup.procs",
+	    path) >= (int)sizeof(name) || (f = fopen(name, "re")) == NULL)
+		return (0);
+	if (fscanf(f, "%d", &pid) != 1)
+		pid = 0;
+	fclose(f);
+	return (pid != 0 && is_spare(pid));
+}
+
+static int
 take_cgroup(const char *path, const struct stat *st, int type,
     struct FTW *ftw)
 {
 	(void)st;
 	(void)ftw;
-	if (type == FTW_D && cgroup_below(path))
+	if (type == FTW_D && cgroup_below(path) && !spares_cgroup(path))
 		add(&found, "cgroup", path);
 	return (0);
+}
+
+/* "key id perms ...": each object by its name and owner. */
+static const char *ipc_kind;
+
+static void
+take_ipc(char *line)
+{
+	long key, id;
+	char text[64];
+
+	if (sscanf(line, "%ld %ld", &key, &id) != 2)
+		return;
+	snprintf(text, sizeof(text), "%s %ld %ld", ipc_kind, key, id);
+	add(&found, "ipc", text);
+}
+
+static void
+add_ipc(void)
+{
+	static const char *const names[] = { "shm", "msg", "sem" };
+	char path[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		ipc_kind = names[i];
+		snprintf(path, sizeof(path), "/proc/sysvipc/%s", names[i]);
+		each_line(path, take_ipc);
+	}
+}
+
+/*
+ * Where everybody writes, by who wrote: root's and the tester's are not a
+ * session's, nor are the folders that tests work in.
+ */
+static void
+add_public(const char *where)
+{
+	DIR *dir = opendir(where);
+	struct dirent *de;
+	struct stat st;
+	char path[PATH_MAX];
+
+	if (dir == NULL)
+		return;
+	while ((de = readdir(dir)) != NULL) {
+		if (strncmp(de->d_name, "coven-it.", 9) == 0 ||
+		    strncmp(de->d_name, "coven-suite.", 12) == 0 ||
+		    strncmp(de->d_name, "coven-selftest", 14) == 0 ||
+		    strcmp(de->d_name, "..") == 0 ||
+		    fstatat(dirfd(dir), de->d_name, &st,
+		    AT_SYMLINK_NOFOLLOW) == -1 || st.st_uid == 0 ||
+		    (getuid() != 0 && st.st_uid == getuid() &&
+		    strncmp(de->d_name, "coven-", 6) != 0))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", where, de->d_name);
+		add(&found, "file", path);
+	}
+	closedir(dir);
 }
 
 /*
@@ -353,11 +512,16 @@ add_files(void)
 {
 	static const char *const patterns[] = { "/run/coven*",
 	    "/run/user/*/coven*", "/tmp/coven*", "/dev/shm/coven*" };
+	static const char *const commons[] = { "/tmp", "/var/tmp", "/dev/shm",
+	    "/dev/mqueue" };
 	size_t i, k;
 	glob_t g;
 
 	for (i = 0; i < opt.nunder; i++)
 		nftw(opt.under[i], take_file, 32, FTW_PHYS);
+	for (i = 0; opt.common && i < sizeof(commons) / sizeof(commons[0]);
+	    i++)
+		add_public(commons[i]);
 	/* The last two are shared with whoever else tests on this machine. */
 	for (i = 0; i < (opt.nunder > 0 ? 2u : 4u); i++) {
 		if (glob(patterns[i], 0, NULL, &g) != 0)
@@ -366,6 +530,27 @@ add_files(void)
 			nftw(g.gl_pathv[k], take_file, 32, FTW_PHYS);
 		globfree(&g);
 	}
+}
+
+/* Sorted, equal ones follow each other: "... socket 1", "... socket 2". */
+static void
+number_descriptors(void)
+{
+	char *last = NULL, *line;
+	size_t i;
+	int n = 0;
+
+	for (i = 0; i < found.n; i++) {
+		if (strncmp(found.v[i], "descriptor\t", 11) != 0)
+			continue;
+		n = last != NULL && strcmp(last, found.v[i]) == 0 ? n + 1 : 1;
+		free(last);
+		last = found.v[i];
+		if (asprintf(&line, "%s %d", last, n) == -1)
+			err(2, "asprintf");
+		found.v[i] = line;
+	}
+	free(last);
 }
 
 static void
@@ -378,7 +563,11 @@ look(void)
 	each_line("/proc/self/mountinfo", take_mount);
 	each_line("/proc/self/net/unix", take_socket);
 	nftw("/sys/fs/cgroup", take_cgroup, 32, FTW_PHYS);
+	if (opt.common)
+		add_ipc();
 	add_files();
+	qsort(found.v, found.n, sizeof(*found.v), by_text);
+	number_descriptors();
 	qsort(found.v, found.n, sizeof(*found.v), by_text);
 	for (i = k = 0; i < found.n; i++)
 		if (k == 0 || strcmp(found.v[k - 1], found.v[i]) != 0)
@@ -565,6 +754,10 @@ options(char **argv)
 			errx(2, "too many options");
 		if (strcmp(argv[i], "--under") == 0)
 			opt.under[opt.nunder++] = value(argv, &i);
+		else if (strcmp(argv[i], "--serving") == 0)
+			opt.serving = 1;
+		else if (strcmp(argv[i], "--common") == 0)
+			opt.common = 1;
 		else if (strcmp(argv[i], "--tree") == 0)
 			opt.tree = (pid_t)atol(value(argv, &i));
 		else if (strcmp(argv[i], "--wait") == 0)

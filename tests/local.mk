@@ -103,6 +103,7 @@ it_tests = \
 	tests/it/attack_sockets.sh \
 	tests/it/attack_state.sh \
 	tests/it/audit.sh \
+	tests/it/changes.sh \
 	tests/it/clock_back.sh \
 	tests/it/auth_rules.sh \
 	tests/it/compat.sh \
@@ -124,6 +125,7 @@ it_tests = \
 	tests/it/import.sh \
 	tests/it/isolated.sh \
 	tests/it/kill_tree.sh \
+	tests/it/leftovers.sh \
 	tests/it/limits.sh \
 	tests/it/openapi_replies.sh \
 	tests/it/mode_system.sh \

@@ -231,6 +231,7 @@ NEVER = {
     ("413", "event_response_too_large"):
         "an event larger than any that is written today",
     ("422", "query_too_broad"): "a search of a quarter of a second",
+    ("409", "changes_busy"): "two at once, of which one must be slow",
     ("500", "internal_error"): "a defect, not a condition",
     ("500", "kill_failed"): "a process that SIGKILL does not end",
 }

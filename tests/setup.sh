@@ -8,6 +8,18 @@ libsqlite3-dev libsodium-dev libtomlplusplus-dev libcmocka-dev \
 libsmartcols-dev libarchive-dev"
 TEST_PACKAGES="bubblewrap shellcheck valgrind cppcheck clang-tidy mandoc \
 util-linux procps python3 python3-jsonschema python3-yaml binutils"
+# What tests/it/compat.sh runs in a session, as program:package.
+COMPAT_PROGRAMS="python3:python3 pytest-3:python3-pytest node:nodejs npm:npm
+git:git gcc:gcc g++:g++ make:make cargo:cargo go:golang-go
+javac:default-jdk-headless gdb:gdb strace:strace perl:perl"
+
+# The packages of those programs that are not there, by whatever way.
+compat_packages() {
+	for pair in $COMPAT_PROGRAMS; do
+		[ -x "/usr/bin/${pair%%:*}" ] || printf '%s\n' "${pair#*:}"
+	done
+}
+
 # The first of these that the release has.
 LLHTTP_CHOICE="libllhttp-dev node-llhttp"
 HS_CHOICE="libvectorscan-dev libhyperscan-dev"

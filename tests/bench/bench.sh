@@ -13,10 +13,14 @@
 # store's library before the start; all other figures are of what the suite
 # did itself in this run.
 #
+# A compiler is run inside a session and outside in turns; both say how long
+# it took them, and the pair whose ratio is in the middle is printed.
+#
 # The exit status is about what must be right (bytes, counts, answers), not
 # about speed.  Sizes: BENCH_N requests, BENCH_LOAD_MS, BENCH_EVENTS,
 # BENCH_LAUNCHES, BENCH_PAUSE_MS between two of them, BENCH_MIB, BENCH_LIVE
-# sessions, BENCH_IDLE connections, BENCH_FILES of a workspace.
+# sessions, BENCH_IDLE connections, BENCH_FILES of a workspace, BENCH_COMPILES
+# pairs.
 set -u
 export LC_ALL=C
 STAGE=${1:?stage} TOOLS=${2:?tools}
@@ -29,6 +33,7 @@ MIB=${BENCH_MIB:-256}
 LIVE=${BENCH_LIVE:-500}
 IDLE=${BENCH_IDLE:-10000}
 FILES=${BENCH_FILES:-100000}
+COMPILES=${BENCH_COMPILES:-9}
 LONG_ID=00000000-0000-4000-8000-000000000001
 W=$(mktemp -d /tmp/coven-bench.XXXXXX) || exit 1
 PIDS=()
@@ -222,6 +227,48 @@ measure '' "$client" stream "$SOCK" "$W/project" "$W/project/data"
 [ "$(figure stream_equal)" = 1 ] || wrong "stored bytes differ from printed"
 rm -f "$W/project/data"
 
+# --- one compiler, one large file ------------------------------------------------
+
+# Some seconds of work, few files: what is paid for is the system call.
+large_source() {
+	awk 'BEGIN {
+		for (i = 0; i < 2500; i++)
+			printf "int f%d(int a, const int *b) { int s = 0; " \
+			    "for (int i = 0; i < a; i++) s += b[i] * %d + " \
+			    "(s ^ (b[(i + %d) %% 16] >> 3)); return s; }\n",
+			    i, i, i
+	}' >"$W/project/large.c"
+	cat >"$W/project/compile" <<-'EOS'
+		#!/bin/bash
+		TIMEFORMAT=%R
+		{ time gcc -O2 -c -o "$1" large.c; } 2>&1
+	EOS
+	chmod 755 "$W/project/compile"
+}
+
+compiles() {
+	local i inside outside
+
+	command -v gcc >/dev/null || return
+	large_source
+	for ((i = 0; i < COMPILES; i++)); do
+		outside=$(cd "$W/project" && ./compile outside.o)
+		inside=$("$W/suite/bin/covenctl" exec --project "$W/project" \
+		    -- ./compile inside.o </dev/null 2>"$W/err" |
+		    tr -d '\r')
+		[ -z "$inside" ] || echo "$inside $outside"
+	done | awk '{ print $1 / $2, $1, $2 }' | sort -n >"$W/pairs"
+	cmp -s "$W/project/inside.o" "$W/project/outside.o" ||
+	    wrong "the compiler made something else inside"
+	awk '{ line[NR] = $0 } END {
+		split(line[int((NR + 1) / 2)], pair)
+		print "compile_inside_s", pair[2]
+		print "compile_outside_s", pair[3]
+	}' "$W/pairs" >>"$W/figures"
+	rm -f "$W/project"/{large.c,compile,inside.o,outside.o}
+}
+compiles
+
 # --- many ------------------------------------------------------------------------
 
 measure '' "$client" stalled "$SOCK" 200 "$N"
@@ -336,6 +383,8 @@ row "launch to the exit event, p50" "$(figure launch_exit_p50_us)" us \
     "$(figure bwrap_spawn_p50_us)" "bubblewrap, true" "<=" 1.0
 row "$MIB MiB printed, durable" "$(figure stream_s)" s \
     "$(figure copy_s)" "cat to a file, fsync" "<=" 3
+row "one compiler, one large file" "$(figure compile_inside_s)" s \
+    "$(figure compile_outside_s)" "outside" "<=" 1.03
 row "$LIVE live sessions, each" \
     "$(per_session pss_before pss_live_all "$LIVE")" MiB "" "PSS" "<=" 2
 row "  the first half, each" \
