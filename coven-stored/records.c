@@ -64,8 +64,6 @@ delete_apply(struct stored *s, struct job *j)
 void
 delete_done(struct stored *s, struct job *j)
 {
-	if (j->code == STORE_OK)
-		changes_forget(s, j->id);
 	stored_reply(s, &j->asked, j->code, NULL);
 	upkeep_wake(s, UPKEEP_PURGE);
 	phases_wake(s);

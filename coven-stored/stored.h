@@ -322,8 +322,6 @@ chan_handler	on_changes, on_work_done;
 int	changes_apply(struct stored *, struct job *);
 void	changes_done(struct stored *, struct job *);
 void	changes_drop(struct stored *);		/* apid is gone */
-/* A session is deleted: what it left goes as well. */
-void	changes_forget(struct stored *, const char *id);
 
 /* --- upkeep: work of the store's own, in pieces, when nobody waits --- */
 
