@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/failpoint.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/worker.h"
@@ -259,7 +258,6 @@ finish_archive(struct ending *e)
 	    e->result.code == WORKER_LATE);
 	int r;
 
-	FAILPOINT("monitor.before-archived");
 	r = name_archive(e->monitor, e->id, good);
 	if (r < 0) {
 		e->result.code = WORKER_FAILED;
@@ -310,7 +308,6 @@ on_exit_of_worker(struct child *c)
 		finish_archive(e);
 	else
 		finish_remove(e);
-	FAILPOINT("monitor.before-phased");
 	if (e->result.code != WORKER_DONE && (e->phase == PHASE_REMOVE ||
 	    e->result.code == WORKER_FAILED) && log_allowed(&m->limit,
 	    "workspaces"))

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/failpoint.h"
 #include "common/mem.h"
 #include "common/worker.h"
 #include "coven-stored/stored.h"
@@ -26,7 +25,6 @@ tell(struct stored *s, const struct store_phase *p)
 	struct msg_phase m = { .id = p->id, .phase = p->phase };
 
 	s->phases.busy = true;
-	FAILPOINT("stored.before-phase");
 	stored_tell(s, MSG_PHASE, &m, -1);
 }
 
