@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cgroup2.h"
 
@@ -63,11 +64,18 @@ take_own(char *line, char out[PATH_MAX])
 int
 cgroup2_own(char out[PATH_MAX])
 {
-	char mount[PATH_MAX], own[PATH_MAX];
+	return cgroup2_of(getpid(), out);
+}
+
+int
+cgroup2_of(pid_t pid, char out[PATH_MAX])
+{
+	char mount[PATH_MAX], own[PATH_MAX], path[64];
 	int r = cgroup2_mount(mount);
 
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
 	if (r == 0)
-		r = find_line("/proc/self/cgroup", take_own, own);
+		r = find_line(path, take_own, own);
 	if (r == 0 && snprintf(out, PATH_MAX, "%s%s", mount,
 	    strcmp(own, "/") == 0 ? "" : own) >= PATH_MAX)
 		r = -ENAMETOOLONG;

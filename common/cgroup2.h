@@ -20,6 +20,9 @@ int	cgroup2_mount(char out[PATH_MAX]);
 /* The folder of this process's own cgroup; 0 or -errno. */
 int	cgroup2_own(char out[PATH_MAX]);
 
+/* The same of another process. */
+int	cgroup2_of(pid_t, char out[PATH_MAX]);
+
 /* "coven-DEV-INO", for the home that st is of. */
 void	cgroup2_name(const struct stat *, char out[CGROUP2_NAME_MAX]);
 

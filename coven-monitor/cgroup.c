@@ -16,8 +16,8 @@
 
 #define KILL_TRIES	50	/* of 10 ms, until what was killed is gone */
 
-static int
-write_at(int dir, const char *name, const char *text)
+int
+cgroup_write(int dir, const char *name, const char *text)
 {
 	autoclose int fd = openat(dir, name, O_WRONLY | O_CLOEXEC);
 	ssize_t n = (ssize_t)strlen(text);
@@ -52,7 +52,7 @@ sweep(struct cgroup *g)
 static void
 clear(struct cgroup *g)
 {
-	int r = write_at(g->dir, "cgroup.kill", "1");
+	int r = cgroup_write(g->dir, "cgroup.kill", "1");
 
 	if (r < 0 && r != -ENOENT)	/* before Linux 5.14 there is none */
 		log_warn("cgroup %s: kill what is left: %s", g->name,
@@ -108,6 +108,7 @@ cgroup_open(struct cgroup *g, const struct stat *home, uid_t owner)
 		    strerror(errno));
 	if (!fresh)
 		clear(g);
+	cgroup_delegate(g);
 }
 
 unsigned
@@ -118,6 +119,7 @@ cgroup_add(struct cgroup *g, pid_t pid)
 
 	if (g->dir == -1)
 		return 0;
+	cgroup_delegate(g);
 	(void)snprintf(name, sizeof(name), "s%u", ++g->last);
 	(void)snprintf(procs, sizeof(procs), "%s/cgroup.procs", name);
 	(void)snprintf(text, sizeof(text), "%d", (int)pid);
@@ -125,7 +127,7 @@ cgroup_add(struct cgroup *g, pid_t pid)
 	    fchmodat(g->dir, name, 0755, 0) == -1)
 		r = -errno;
 	if (r == 0)
-		r = write_at(g->dir, procs, text);
+		r = cgroup_write(g->dir, procs, text);
 	if (r == 0)
 		return g->last;
 	(void)unlinkat(g->dir, name, AT_REMOVEDIR);
@@ -158,23 +160,7 @@ cgroup_close(struct cgroup *g)
 	if (unlinkat(g->parent, g->name, AT_REMOVEDIR) == -1)
 		log_warn("cgroup %s: remove it: %s", g->name,
 		    strerror(errno));
+	cgroup_undelegate(g);
 	mem_close(&g->dir);
 	mem_close(&g->parent);
-}
-
-bool
-cgroup_has(const struct cgroup *g, unsigned number, unsigned controller)
-{
-	(void)g;
-	(void)number;
-	(void)controller;
-	return false;
-}
-
-enum bound
-cgroup_limit_hit(const struct cgroup *g, unsigned number)
-{
-	(void)g;
-	(void)number;
-	return BOUND_NONE;
 }

@@ -1,8 +1,9 @@
 /*
  * A cgroup for each session, where our own cgroup's folder (version 2) can be
- * written.  It needs no controller: it is there to be killed as one, by
- * covenctl panic, when nothing of us answers any more.  Where there is none,
- * the pid namespace of each init serves.
+ * written.  It is there to be killed as one, by covenctl panic, when nothing
+ * of us answers any more; and where memory and pids controllers can be turned
+ * on for it, to hold the session to its bounds (cgroup_hold.c).  Where there
+ * is none, the pid namespace of each init and rlimits serve.
  */
 #ifndef COVEN_MONITOR_CGROUP_H
 #define COVEN_MONITOR_CGROUP_H
@@ -19,6 +20,9 @@ struct cgroup {
 	char		name[CGROUP2_NAME_MAX];
 	unsigned	last;		/* the newest session's number */
 	unsigned	left;		/* that could not be removed yet */
+	unsigned	controllers;	/* in force in each; see below */
+	unsigned	tries;		/* to turn them on */
+	bool		leaf;		/* we have moved into one */
 };
 
 /*
@@ -34,10 +38,28 @@ void	cgroup_remove(struct cgroup *, unsigned);
 /* Controllers, as bits. */
 enum { CGROUP_MEMORY = 1, CGROUP_PIDS = 2, CGROUP_CPU = 4, CGROUP_IO = 8 };
 
-/* Does this controller count for the session? */
-bool	cgroup_has(const struct cgroup *, unsigned number, unsigned controller);
-/* Which bound its kernel says was hit: BOUND_MEMORY, _PROCESSES or _NONE. */
-enum bound	cgroup_limit_hit(const struct cgroup *, unsigned number);
+/*
+ * Turn the controllers on, for which we must not live in the folder that
+ * holds the sessions' (cgroups(7), no internal processes): we move into a
+ * leaf beside it.  Whoever else lives there is left alone, and it is tried
+ * again with a later session.
+ */
+void	cgroup_delegate(struct cgroup *);
+void	cgroup_undelegate(struct cgroup *);
+
+/*
+ * Hold a session to its bounds, before its init is told of it.  disk is where
+ * its project lies.  The mask of controllers that do; the others' bounds are
+ * somebody else's to keep.
+ */
+unsigned	cgroup_hold(const struct cgroup *, unsigned number,
+		    const struct bounds *, dev_t disk);
+
+/* Did its kernel end processes of the session for want of memory? */
+bool	cgroup_oom(const struct cgroup *, unsigned number);
+
+/* One word to one file.  0 or -errno. */
+int	cgroup_write(int dir, const char *name, const char *text);
 
 /* Remove what is left, and the folder. */
 void	cgroup_close(struct cgroup *);

@@ -165,7 +165,7 @@ on_pidfd(struct source *s, uint32_t events)
 	mem_close(&c->proc);
 	chan_close(&c->control);
 	logpipe_close(&c->log);
-	c->limit = cgroup_limit_hit(&c->monitor->cgroup, c->cgroup);
+	c->oom = cgroup_oom(&c->monitor->cgroup, c->cgroup);
 	cgroup_remove(&c->monitor->cgroup, c->cgroup);
 	c->pid = 0;
 	c->cgroup = 0;

@@ -6,7 +6,6 @@
 
 #include <sys/types.h>
 
-#include "common/bounds.h"
 #include "common/chan.h"
 #include "common/spawn.h"
 #include "coven-monitor/logpipe.h"
@@ -34,7 +33,7 @@ struct child {
 	int			 proc;		/* its folder in /proc */
 	struct logpipe		 log;
 	unsigned		 cgroup;	/* an init's; 0: none */
-	enum bound		 limit;		/* what that said at its end */
+	bool			 oom;		/* that ended it */
 	bool			 ready;
 	bool			 expected;	/* its end is our doing */
 	int			 status;	/* si_status and si_code, */

@@ -5,6 +5,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/applying.c coven-monitor/applying.h \
 	coven-monitor/audit_key.c coven-monitor/audit_key.h \
 	coven-monitor/cgroup.c coven-monitor/cgroup.h \
+	coven-monitor/cgroup_hold.c \
 	coven-monitor/child.c coven-monitor/child.h \
 	coven-monitor/conf_load.c coven-monitor/conf_load.h \
 	coven-monitor/confine.c coven-monitor/confine.h \
@@ -60,8 +61,12 @@ tests_unit_test_root_SOURCES = tests/unit/test_root.c
 tests_unit_test_root_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_point tests/unit/test_usage
-TESTS += tests/unit/test_point tests/unit/test_usage
+check_PROGRAMS += tests/unit/test_point tests/unit/test_usage \
+	tests/unit/test_cgroup
+TESTS += tests/unit/test_point tests/unit/test_usage tests/unit/test_cgroup
+tests_unit_test_cgroup_SOURCES = tests/unit/test_cgroup.c
+tests_unit_test_cgroup_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
 tests_unit_test_usage_SOURCES = tests/unit/test_usage.c
 tests_unit_test_usage_LDADD = libmonitor.a libsandbox.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)

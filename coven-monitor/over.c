@@ -58,7 +58,11 @@ void
 session_tell_limit(struct session *s)
 {
 	timer_stop(s->monitor->loop, &s->over);
-	if (s->limit == BOUND_NONE)
-		s->limit = s->pair->init.limit;
+	/* What happened to one that was being ended is not why it ended. */
+	if (s->limit == BOUND_NONE && !s->killing && s->pair->init.oom) {
+		s->limit = BOUND_MEMORY;
+		log_info("session %s: ended by its %s limit", s->id,
+		    bound_name(s->limit));
+	}
 	tell(s);
 }

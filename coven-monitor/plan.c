@@ -249,6 +249,19 @@ order_build(struct session *s)
 	return chan_send(&s->pair->init.control, MSG_INIT_BUILD, &build, -1);
 }
 
+/* Nothing that its init is told of a session is done out of bounds. */
+static int
+hold(struct session *s)
+{
+	struct stat st;
+
+	if (fstat(s->root.fd, &st) == -1)
+		return -errno;
+	s->held = cgroup_hold(&s->monitor->cgroup, s->pair->init.cgroup,
+	    &s->bounds, st.st_dev);
+	return 0;
+}
+
 struct step {
 	const char	*name;
 	int		(*fn)(struct session *);
@@ -256,6 +269,7 @@ struct step {
 
 /* In this order: parents before children, everything before BUILD. */
 static const struct step around[] = {
+	{ "limits", hold },
 	{ "pair", join_init },
 	{ "host", plan_around },
 	{ "state", plan_state },

@@ -164,8 +164,7 @@ put_bounds(struct msg_exec_plan *plan, const struct session *s)
 	plan->cpu_s = b->cpu_s;
 	plan->processes = b->processes;
 	plan->processes_at = b->processes;
-	if (cgroup_has(&s->monitor->cgroup, s->pair->init.cgroup,
-	    CGROUP_MEMORY))
+	if (s->held & CGROUP_MEMORY)
 		return;
 	plan->memory = memory;
 	if (s->memory_set)

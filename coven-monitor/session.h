@@ -39,6 +39,7 @@ struct session {
 	bool			 range;		/* its payload's id is of one */
 	bool			 killing;
 	struct bounds		 bounds;	/* what holds for it */
+	unsigned		 held;		/* of them, by its cgroup */
 	int			 memory_set;	/* by the configuration */
 	enum bound		 limit;		/* that the monitor saw hit */
 	struct timer		 over;		/* looks at them (over.c) */

@@ -66,6 +66,8 @@ run_on_limit(struct chan *c, const union msg_any *m, int *fd)
 	if (m->run_limit.limit >= BOUND__COUNT)
 		return chan_blame(c, "limit %u", m->run_limit.limit);
 	r->has_limit = true;
-	run_note_limit(r, m->run_limit.limit);
+	/* An init that has said how the payload ended knows why. */
+	if (!r->has_exit)
+		run_note_limit(r, m->run_limit.limit);
 	return 0;
 }

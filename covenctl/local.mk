@@ -15,6 +15,7 @@ libcovenctl_a_SOURCES = \
 	covenctl/doctor.c covenctl/doctor.h \
 	covenctl/doctor_contract.c \
 	covenctl/doctor_home.c covenctl/doctor_host.c \
+	covenctl/doctor_limits.c \
 	covenctl/doctor_kernel.c \
 	covenctl/feed.c covenctl/feed.h \
 	covenctl/home.c covenctl/home.h \

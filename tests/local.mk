@@ -127,6 +127,7 @@ it_tests = \
 	tests/it/kill_tree.sh \
 	tests/it/leftovers.sh \
 	tests/it/limits.sh \
+	tests/it/limits_cgroup.sh \
 	tests/it/openapi_replies.sh \
 	tests/it/mode_system.sh \
 	tests/it/notify.sh \

@@ -56,6 +56,20 @@ def memfds():
         time.sleep(0.01)
 
 
+def hidden():
+    """In files that nobody has open: they are on their way in a socket."""
+    kept = []
+    while True:
+        a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        for _ in range(4):
+            fd = os.memfd_create("hog")
+            os.write(fd, b"x" * (4 * MIB))
+            socket.send_fds(a, [b"x"], [fd])
+            os.close(fd)
+        kept.append((a, b))
+        time.sleep(0.02)
+
+
 def tmpfs():
     """Every private file system, until they are full or it is ended."""
     number = 0
