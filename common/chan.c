@@ -1,4 +1,5 @@
 #include <sys/socket.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -72,6 +73,12 @@ chan_fd_is(int fd, enum fd_kind kind)
 		    sock_opt(fd, SO_DOMAIN) == AF_UNIX &&
 		    sock_opt(fd, SO_TYPE) == SOCK_STREAM &&
 		    sock_opt(fd, SO_ACCEPTCONN) == (kind == FD_LISTENER);
+	case FD_TCP_LISTENER:
+		return S_ISSOCK(st.st_mode) &&
+		    sock_opt(fd, SO_DOMAIN) == AF_INET &&
+		    sock_opt(fd, SO_TYPE) == SOCK_STREAM &&
+		    sock_opt(fd, SO_PROTOCOL) == IPPROTO_TCP &&
+		    sock_opt(fd, SO_ACCEPTCONN) == 1;
 	case FD_PIDFD:
 		/* Before pidfs (6.9) an anonymous inode of no type. */
 		return !S_ISDIR(st.st_mode) && !S_ISSOCK(st.st_mode);

@@ -16,6 +16,7 @@ libcommon_a_SOURCES = \
 	common/failpoint.c common/failpoint.h common/failpoint.def \
 	common/harness.c common/harness.h \
 	common/harness_host.c common/harness_host.h \
+	common/http_line.c common/http_line.h \
 	common/json_scan.c common/json_scan.h \
 	common/jsonw.c common/jsonw.h \
 	common/limits.h common/limits.def \

@@ -22,6 +22,8 @@ enum role {
 	ROLE_RUNNER,
 	ROLE_INIT,
 	ROLE_CONFREAD,
+	ROLE_GATEWAY,
+	ROLE_RESOLVER,
 	ROLE_APPLIER,
 	ROLE_ARCHIVER,
 	ROLE_EXTRACTOR,
@@ -31,8 +33,9 @@ enum role {
 
 #define R(r)		(1u << ROLE_##r)
 #define R_CHILDREN	(R(APID) | R(STORED) | R(RUNNER) | R(INIT) | \
-			    R(CONFREAD) | R(APPLIER) | R(ARCHIVER) | \
-			    R(EXTRACTOR) | R(REMOVER))
+			    R(CONFREAD) | R(GATEWAY) | R(RESOLVER) | \
+			    R(APPLIER) | R(ARCHIVER) | R(EXTRACTOR) | \
+			    R(REMOVER))
 
 enum chan_state {
 	CS_SAME = 0,
@@ -47,6 +50,7 @@ enum fd_kind {
 	FD_NONE,
 	FD_SOCKET,		/* AF_UNIX SOCK_SEQPACKET, connected */
 	FD_LISTENER,		/* AF_UNIX SOCK_STREAM, listening */
+	FD_TCP_LISTENER,	/* AF_INET SOCK_STREAM, listening */
 	FD_CONN,		/* AF_UNIX SOCK_STREAM, not listening */
 	FD_PIDFD,
 	FD_MEMFD,		/* every seal set */

@@ -5,75 +5,11 @@
 #include "common/utf8.h"
 #include "coven-apid/head.h"
 
-/* One line without its end. */
-struct line {
-	const char	*p;
-	size_t		 n;
-};
-
-int
-head_find_end(struct head_scan *s, const char *p, size_t n, size_t *end)
-{
-	const char *lf;
-	size_t at;
-
-	while ((lf = memchr(p + s->at, '\n', n - s->at)) != NULL) {
-		at = (size_t)(lf - p);
-		if (at == s->line || (at == s->line + 1 && lf[-1] == '\r')) {
-			*end = at + 1;
-			return 0;
-		}
-		s->line = s->at = at + 1;
-	}
-	s->at = n;
-	return HEAD_MORE;
-}
-
 static int
 bad(const char **why, const char *text)
 {
 	*why = text;
 	return HEAD_BAD;
-}
-
-static struct line
-next_line(const char **p, const char *end)
-{
-	struct line l = { .p = *p };
-	const char *lf = memchr(*p, '\n', (size_t)(end - *p));
-
-	if (lf == NULL)
-		lf = end;
-	l.n = (size_t)(lf - *p);
-	if (l.n != 0 && l.p[l.n - 1] == '\r')
-		l.n--;
-	*p = lf < end ? lf + 1 : end;
-	return l;
-}
-
-static bool
-has_control(struct line l)
-{
-	size_t i;
-
-	for (i = 0; i < l.n; i++) {
-		unsigned char c = (unsigned char)l.p[i];
-
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return true;
-	}
-	return false;
-}
-
-/* Length of the run of visible ASCII at p. */
-static size_t
-visible(const char *p, const char *end)
-{
-	const char *q = p;
-
-	while (q < end && (unsigned char)*q > 0x20 && (unsigned char)*q < 0x7f)
-		q++;
-	return (size_t)(q - p);
 }
 
 /*
@@ -108,19 +44,19 @@ rewrite_request_line(struct line l, struct buf *out, const char **why)
 	const char *p = l.p, *end = l.p + l.n, *name, *from;
 	size_t method, target, version;
 
-	method = visible(p, end);
+	method = line_visible(p, end);
 	if (method == 0 || p + method == end || p[method] != ' ')
 		return bad(why, "the request line has no target");
 	name = method_name((struct line){ p, method });
 	if (name == NULL)
 		return bad(why, "the method is malformed");
 	from = p += method + 1;
-	target = visible(p, end);
+	target = line_visible(p, end);
 	p += target;
 	if (target == 0)
 		return bad(why, "the request line has no target");
 	if (p != end) {
-		version = *p == ' ' ? visible(p + 1, end) : 0;
+		version = *p == ' ' ? line_visible(p + 1, end) : 0;
 		if (version == 0 || p + 1 + version != end)
 			return bad(why, "the request line is malformed");
 	}
@@ -129,34 +65,6 @@ rewrite_request_line(struct line l, struct buf *out, const char **why)
 	    buf_adds(out, " HTTP/1.1\r\n") < 0)
 		return bad(why, "the head is too large");
 	return 0;
-}
-
-static struct line
-trimmed(struct line v)
-{
-	while (v.n != 0 && (*v.p == ' ' || *v.p == '\t'))
-		v.p++, v.n--;
-	while (v.n != 0 && (v.p[v.n - 1] == ' ' || v.p[v.n - 1] == '\t'))
-		v.n--;
-	return v;
-}
-
-static bool
-is_number(struct line v)
-{
-	size_t i;
-
-	v = trimmed(v);
-	for (i = 0; i < v.n; i++)
-		if (v.p[i] < '0' || v.p[i] > '9')
-			return false;
-	return v.n != 0 && v.n <= 18;
-}
-
-static bool
-is_name(struct line l, const char *name)
-{
-	return l.n == strlen(name) && strncasecmp(l.p, name, l.n) == 0;
 }
 
 /*
@@ -170,12 +78,12 @@ is_known_host(struct line v)
 	    "127.0.0.1", "[::1]" };
 	size_t i, n;
 
-	v = trimmed(v);
+	v = line_trimmed(v);
 	for (n = v.n; n != 0 && v.p[n - 1] >= '0' && v.p[n - 1] <= '9'; n--)
 		;
 	for (i = 0; i < nitems(hosts); i++) {
-		if (is_name(v, hosts[i]) || (n != 0 && v.p[n - 1] == ':' &&
-		    is_name((struct line){ v.p, n - 1 }, hosts[i])))
+		if (line_is(v, hosts[i]) || (n != 0 && v.p[n - 1] == ':' &&
+		    line_is((struct line){ v.p, n - 1 }, hosts[i])))
 			return true;
 	}
 	return v.n == 0;
@@ -188,12 +96,12 @@ take_bearer(struct line v, struct head_info *info)
 	struct line scheme;
 
 	info->bearer_n = 0;
-	v = trimmed(v);
-	scheme = (struct line){ v.p, visible(v.p, v.p + v.n) };
-	if (!is_name(scheme, "bearer"))
+	v = line_trimmed(v);
+	scheme = (struct line){ v.p, line_visible(v.p, v.p + v.n) };
+	if (!line_is(scheme, "bearer"))
 		return;
-	v = trimmed((struct line){ v.p + scheme.n, v.n - scheme.n });
-	if (v.n > HEAD_BEARER_MAX || visible(v.p, v.p + v.n) != v.n)
+	v = line_trimmed((struct line){ v.p + scheme.n, v.n - scheme.n });
+	if (v.n > HEAD_BEARER_MAX || line_visible(v.p, v.p + v.n) != v.n)
 		return;
 	info->bearer = v.p;
 	info->bearer_n = v.n;
@@ -216,7 +124,7 @@ count_field(struct line name, struct head_info *info)
 
 	info->fields++;
 	for (i = 0; i < nitems(known); i++)
-		if (is_name(name, known[i].name))
+		if (line_is(name, known[i].name))
 			++*known[i].count;
 }
 
@@ -230,21 +138,21 @@ rewrite_field(struct line l, struct buf *out, struct head_info *info,
 	if (colon == NULL)
 		return bad(why, "a header line has no colon");
 	name.n = (size_t)(colon - l.p);
-	if (name.n == 0 || visible(l.p, colon) != name.n)
+	if (name.n == 0 || line_visible(l.p, colon) != name.n)
 		return bad(why, "a header name is malformed");
-	value = trimmed((struct line){ colon + 1, l.n - name.n - 1 });
-	if (is_name(name, "content-length") && !is_number(value))
+	value = line_trimmed((struct line){ colon + 1, l.n - name.n - 1 });
+	if (line_is(name, "content-length") && !line_is_number(value))
 		return bad(why, "Content-Length is not a number");
-	if (is_name(name, "last-event-id")) {
+	if (line_is(name, "last-event-id")) {
 		info->last_event_id = value.p;
 		info->last_event_id_n = value.n;
 	}
 	count_field(name, info);
 	if (info->fields > LIMIT_HTTP_FIELDS)
 		return bad(why, "there are too many header lines");
-	if (is_name(name, "host"))
+	if (line_is(name, "host"))
 		info->strange_host = !is_known_host(value);
-	if (is_name(name, "authorization")) {
+	if (line_is(name, "authorization")) {
 		take_bearer(value, info);
 		return 0;
 	}
@@ -278,8 +186,8 @@ head_rewrite(const char *p, size_t n, struct buf *out,
 	if (!utf8_valid(p, n))
 		return bad(why, "the head is not UTF-8");
 	while (p < end) {
-		l = next_line(&p, end);
-		if (has_control(l))
+		l = line_next(&p, end);
+		if (line_has_control(l))
 			return bad(why, "the head has a control byte");
 		if (l.n == 0 && !first)
 			break;

@@ -12,18 +12,13 @@
 #include <stddef.h>
 
 #include "common/buf.h"
+#include "common/http_line.h"
 #include "common/limits.h"
 
 #define HEAD_MAX	((size_t)LIMIT_HTTP_HEAD)
 
-/* Named outcomes. */
-enum { HEAD_MORE = 1, HEAD_BAD = 2 };
-
-/* Where a search for the end has got to; zeroed is the beginning. */
-struct head_scan {
-	size_t	line;		/* start of the line being looked at */
-	size_t	at;		/* bytes already seen */
-};
+/* Named outcome; HEAD_MORE is head_find_end's. */
+enum { HEAD_BAD = 2 };
 
 #define HEAD_BEARER_MAX	512	/* bytes of a token; ours are 72 */
 
@@ -42,13 +37,6 @@ struct head_info {
 	const char	*last_event_id;
 	size_t		 last_event_id_n;
 };
-
-/*
- * Find the empty line in the n bytes at p, of which earlier calls with the
- * same scan saw a prefix.  0 with *end the length of the head, or HEAD_MORE.
- */
-int	head_find_end(struct head_scan *, const char *p, size_t n,
-	    size_t *end);
 
 /*
  * Append to out the head of n bytes at p (as measured by head_find_end) with

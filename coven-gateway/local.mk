@@ -1,8 +1,21 @@
 # coven-gateway and coven-resolver: a session's only way out
 noinst_LIBRARIES += libgateway.a
 libgateway_a_SOURCES = \
-	coven-gateway/hello.c coven-gateway/hello.h
+	coven-gateway/conn.c coven-gateway/conn.h \
+	coven-gateway/gateway.h \
+	coven-gateway/hello.c coven-gateway/hello.h \
+	coven-gateway/local.c \
+	coven-gateway/note.c \
+	coven-gateway/request.c coven-gateway/request.h \
+	coven-gateway/service.c coven-gateway/service.h \
+	coven-gateway/through.c coven-gateway/through.h
 GATEWAY_LIBS = libgateway.a $(COMMON_LIBS)
+
+pkglibexec_PROGRAMS += coven-gateway/coven-gateway coven-gateway/coven-resolver
+coven_gateway_coven_gateway_SOURCES = coven-gateway/main.c
+coven_gateway_coven_gateway_LDADD = libgateway.a $(SANDBOX_LIBS) $(COMMON_LIBS)
+coven_gateway_coven_resolver_SOURCES = coven-gateway/resolver.c
+coven_gateway_coven_resolver_LDADD = $(SANDBOX_LIBS) $(COMMON_LIBS)
 
 check_PROGRAMS += tests/unit/test_gateway_hello
 TESTS += tests/unit/test_gateway_hello

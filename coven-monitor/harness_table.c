@@ -40,7 +40,7 @@ add(struct harness_table *t, const void *p, size_t n)
 
 	if (t->n == LIMIT_HARNESSES)
 		return -ENOSPC;
-	*e = (struct harness_entry){ .network = true };
+	*e = (struct harness_entry){ 0 };
 	if (buf_add(&e->bytes, p, n) < 0 || msg_decode_exact(
 	    buf_head(&e->bytes), n, MSG_HARNESS_ROW, &msg) < 0) {
 		buf_fini(&e->bytes);
@@ -75,9 +75,6 @@ harness_table_init(struct harness_table *t)
 		if (msg_encode(&b, MSG_HARNESS_ROW, &rows[i]) < 0 ||
 		    add(t, buf_head(&b), buf_left(&b)) < 0)
 			fatal("harness %s: not a row", rows[i].id);
-		/* exec runs any command: it never has the host's network. */
-		if (strcmp(rows[i].id, HARNESS_EXEC) == 0)
-			t->v[t->n - 1].network = false;
 	}
 }
 

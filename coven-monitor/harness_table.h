@@ -24,7 +24,6 @@ struct harness_entry {
 	size_t			 nfolders;
 	char			*dirs[HARNESS_FOLDERS];	/* for PATH */
 	size_t			 ndirs;
-	bool			 network;	/* the host's, so far */
 	int64_t			 looked_ns;	/* when it was looked for */
 };
 

@@ -10,6 +10,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/conf_load.c coven-monitor/conf_load.h \
 	coven-monitor/confine.c coven-monitor/confine.h \
 	coven-monitor/explain.c coven-monitor/explain.h \
+	coven-monitor/gateway.c coven-monitor/gateway.h \
 	coven-monitor/harness_table.c coven-monitor/harness_table.h \
 	coven-monitor/ending.c coven-monitor/ending.h \
 	coven-monitor/heads.c coven-monitor/heads.h \

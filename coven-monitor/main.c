@@ -45,6 +45,8 @@ static const char *const programs[ROLE__COUNT] = {
 	[ROLE_CONFREAD] = "coven-confread",
 	[ROLE_ARCHIVER] = "coven-archiver",
 	[ROLE_REMOVER] = "coven-remover",
+	[ROLE_GATEWAY] = "coven-gateway",
+	[ROLE_RESOLVER] = "coven-resolver",
 	[ROLE_APPLIER] = "coven-applier",
 };
 

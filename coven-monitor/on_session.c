@@ -52,11 +52,23 @@ on_init_prepared(struct chan *ch, const union msg_any *msg, int *fd)
 	return 0;
 }
 
+static int
+on_init_listener(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+
+	(void)msg;
+	if (gateway_take(c->pair, fd) < 0)
+		return chan_blame(ch, "a listener that nobody asked for");
+	return 0;
+}
+
 chan_handler *const on_init_handlers[MSG__COUNT] = {
 	[MSG_HELLO] = child_on_hello,
 	[MSG_INIT_STARTED] = on_init_started,
 	[MSG_INIT_FAILED] = on_init_failed,
 	[MSG_INIT_PREPARED] = on_init_prepared,
+	[MSG_INIT_LISTENER] = on_init_listener,
 };
 
 static int

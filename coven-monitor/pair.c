@@ -15,7 +15,7 @@
 #include "sandbox/role.h"
 
 #define NAMESPACES	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWIPC | \
-			CLONE_NEWUTS | CLONE_NEWCGROUP)
+			CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNET)
 
 /* As the owner, but not as root; nor the id that means "not mapped". */
 static uint32_t
@@ -43,6 +43,7 @@ pair_new(struct monitor *m, bool network, bool range, struct pair **out)
 	p->slot = p->idmap = -1;
 	p->init.pidfd.fd = p->runner.pidfd.fd = -1;
 	p->init.pair = p->runner.pair = p;
+	gateway_init(p);
 	r = uids_take(&m->uids, &m->owner, range, &p->uid, &p->slot);
 	if (r < 0) {
 		free(p);
@@ -64,7 +65,8 @@ pair_ready(const struct pair *p)
 bool
 pair_dead(const struct pair *p)
 {
-	return !child_alive(&p->init) && !child_alive(&p->runner);
+	return !child_alive(&p->init) && !child_alive(&p->runner) &&
+	    gateway_dead(p);
 }
 
 void
@@ -73,6 +75,7 @@ pair_kill(struct pair *p)
 	p->init.expected = p->runner.expected = true;
 	child_kill(&p->init);
 	child_kill(&p->runner);
+	gateway_end(p);
 }
 
 void
@@ -86,6 +89,7 @@ pair_free(struct pair *p)
 	if (*at == p)
 		*at = p->next;
 	timer_stop(m->loop, &p->deadline);
+	gateway_end(p);
 	mem_close(&p->idmap);
 	uids_give(&m->uids, p->slot);
 	free(p);
@@ -163,6 +167,8 @@ on_runner_ready(struct child *c)
 static void
 on_init_exit(struct child *c)
 {
+	/* Nobody is inside any more. */
+	gateway_end(c->pair);
 	if (c->pair->session != NULL)
 		session_init_ended(c->pair->session);
 	else
@@ -199,7 +205,7 @@ spawn_init(struct pair *p, const char *title)
 	struct child_start st = {
 		.arg = { ids[0], ids[1], ids[2], ids[3], title },
 		.extra = -1,
-		.namespaces = NAMESPACES | (p->network ? 0 : CLONE_NEWNET),
+		.namespaces = NAMESPACES,
 		.uid = SPAWN_KEEP_ID,
 	};
 	int r;

@@ -6,6 +6,7 @@
 #ifndef COVEN_MONITOR_PAIR_H
 #define COVEN_MONITOR_PAIR_H
 
+#include "coven-monitor/gateway.h"
 #include "coven-monitor/monitor.h"
 
 enum pair_state {
@@ -23,7 +24,8 @@ struct pair {
 	struct session		*session;	/* NULL: nobody's */
 	enum pair_state		 state;
 	struct child		 init, runner;
-	bool			 network;	/* the host's */
+	bool			 network;	/* by a gateway */
+	struct gateway		 way;
 	uid_t			 uid;		/* the payload's, on the host */
 	gid_t			 gid;
 	uid_t			 uid_in;	/* as it sees itself */

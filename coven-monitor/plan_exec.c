@@ -14,6 +14,9 @@
 #define SYSTEM_PATH	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:" \
 			"/sbin:/bin"
 
+/* Where every init makes its listener. */
+#define PROXY_URL	"http://127.0.0.1:3128"
+
 extern char **environ;
 
 /* Add N=V unless N is there already: the first one wins. */
@@ -117,6 +120,22 @@ env_path(struct buf *env, const struct session *s)
 	env_set(env, "PATH", buf_head(&path));
 }
 
+/* The gateway, under every name that tools look for; not for what is inside. */
+static void
+env_way_out(struct buf *env)
+{
+	static const char *const names[] = { "HTTPS_PROXY", "https_proxy",
+	    "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy" };
+	size_t i;
+
+	for (i = 0; i < nitems(names); i++)
+		env_set(env, names[i], PROXY_URL);
+	env_set(env, "NO_PROXY", "localhost,127.0.0.1,::1");
+	env_set(env, "no_proxy", "localhost,127.0.0.1,::1");
+	/* node looks at them when it is told to. */
+	env_set(env, "NODE_USE_ENV_PROXY", "1");
+}
+
 static void
 build_env(struct buf *env, const struct session *s)
 {
@@ -133,6 +152,8 @@ build_env(struct buf *env, const struct session *s)
 	/* Its terminal is ours, not the one that the daemon was started on. */
 	if (s->run.transport == TRANSPORT_PTY)
 		env_set(env, "TERM", "xterm-256color");
+	if (s->pair->network)
+		env_way_out(env);
 	env_passed(env, s);
 	env_fixed(env, s);
 	env_set(env, "LANG", "C.UTF-8");

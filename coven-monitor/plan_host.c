@@ -30,43 +30,38 @@ static const char *const system_folders[] = {
 };
 
 /* What of /etc tools need, each with its reason. */
-static const struct {
-	const char	*path;
-	bool		 network_only;
-} etc_files[] = {
-	{ "/etc/alternatives", false },		/* Debian's choice of cc, awk */
-	{ "/etc/ld.so.cache", false },		/* the loader */
-	{ "/etc/ld.so.conf", false },
-	{ "/etc/ld.so.conf.d", false },
-	{ "/etc/ssl", false },			/* certificates; keys are cut */
-	{ "/etc/pki", false },
-	{ "/etc/ca-certificates.conf", false },
-	{ "/etc/ca-certificates", false },
-	{ "/etc/localtime", false },
-	{ "/etc/timezone", false },
-	{ "/etc/nsswitch.conf", false },
-	{ "/etc/host.conf", false },
-	{ "/etc/gai.conf", false },
-	{ "/etc/protocols", false },
-	{ "/etc/services", false },
-	{ "/etc/mime.types", false },
-	{ "/etc/magic", false },
-	{ "/etc/os-release", false },
-	{ "/etc/debian_version", false },
-	{ "/etc/bash.bashrc", false },
-	{ "/etc/inputrc", false },
-	{ "/etc/terminfo", false },
-	{ "/etc/locale.alias", false },
-	{ "/etc/fonts", false },
-	{ "/etc/perl", false },
-	{ "/etc/python3", false },
-	{ "/etc/python3.11", false },
-	{ "/etc/python3.13", false },
-	{ "/etc/java-17-openjdk", false },
-	{ "/etc/java-21-openjdk", false },
-	{ "/etc/maven", false },
-	{ "/etc/resolv.conf", true },
-	{ "/etc/hosts", true },
+static const char *const etc_files[] = {
+	"/etc/alternatives",		/* Debian's choice of cc, awk */
+	"/etc/ld.so.cache",		/* the loader */
+	"/etc/ld.so.conf",
+	"/etc/ld.so.conf.d",
+	"/etc/ssl",			/* certificates; keys are cut */
+	"/etc/pki",
+	"/etc/ca-certificates.conf",
+	"/etc/ca-certificates",
+	"/etc/localtime",
+	"/etc/timezone",
+	"/etc/nsswitch.conf",
+	"/etc/host.conf",
+	"/etc/gai.conf",
+	"/etc/protocols",
+	"/etc/services",
+	"/etc/mime.types",
+	"/etc/magic",
+	"/etc/os-release",
+	"/etc/debian_version",
+	"/etc/bash.bashrc",
+	"/etc/inputrc",
+	"/etc/terminfo",
+	"/etc/locale.alias",
+	"/etc/fonts",
+	"/etc/perl",
+	"/etc/python3",
+	"/etc/python3.11",
+	"/etc/python3.13",
+	"/etc/java-17-openjdk",
+	"/etc/java-21-openjdk",
+	"/etc/maven",
 };
 
 static int
@@ -149,7 +144,7 @@ plan_made(struct pair *p)
 		r = plan_file(p, "/etc/group", &gr);
 	if (r == 0)
 		r = plan_file(p, "/etc/gitconfig", &git);
-	if (r == 0 && !p->network)
+	if (r == 0)
 		r = plan_file(p, "/etc/hosts", &hosts);
 	return r;
 }
@@ -165,10 +160,8 @@ plan_etc(struct pair *p)
 
 	for (i = 0; r == 0 && i < nitems(etc_files); i++) {
 		struct plan_row row = { .op = MOUNT_BIND, .flags = RO | OPT,
-		    .source = etc_files[i].path, .target = etc_files[i].path };
+		    .source = etc_files[i], .target = etc_files[i] };
 
-		if (etc_files[i].network_only && !p->network)
-			continue;
 		/* A dangling link is as good as nothing. */
 		if (access(row.source, F_OK) == -1)
 			continue;
@@ -268,7 +261,7 @@ is_shown(const char *place)
 		if (near(place, system_folders[i]))
 			return true;
 	for (i = 0; i < nitems(etc_files); i++)
-		if (near(place, etc_files[i].path))
+		if (near(place, etc_files[i]))
 			return true;
 	return false;
 }
@@ -345,7 +338,7 @@ plan_host_view(struct monitor *m, uint8_t out[DIGEST_LEN])
 	for (i = 0; i < nitems(system_folders); i++)
 		view_path(&b, system_folders[i]);
 	for (i = 0; i < nitems(etc_files); i++)
-		view_path(&b, etc_files[i].path);
+		view_path(&b, etc_files[i]);
 	view_path(&b, "/etc/ssl/private");
 	digest(buf_head(&b), buf_left(&b), out);
 	return 0;

@@ -147,7 +147,7 @@ find_program(struct session *s, char *why, size_t len)
 static int
 find_pair(struct session *s)
 {
-	int r = pair_new(s->monitor, s->harness->network, s->range, &s->pair);
+	int r = pair_new(s->monitor, s->network, s->range, &s->pair);
 
 	if (r == 0)
 		s->pair->session = s;
@@ -192,6 +192,7 @@ judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
 		return code;
 	s->range = uids_can_range(&m->uids, &m->owner, s->root.fd) &&
 	    uids_can_range(&m->uids, &m->owner, m->home.fd);
+	s->network = gateway_rules(m, s->harness, s->root.path, &s->rules);
 	if (find_pair(s) < 0) {
 		(void)snprintf(why, len, "no payload id is free");
 		return RUN_LIMIT;
@@ -245,7 +246,7 @@ session_ahead(struct session *s)
 	/* A spare has an id of the range wherever there can be one. */
 	if (m->uids.system && !s->range)
 		return;
-	p = spare_take(m, s->harness->network);
+	p = spare_take(m, s->network);
 	if (p == NULL)
 		return;
 	pair_end(s->pair);
@@ -409,6 +410,14 @@ session_runner_ended(struct session *s)
 		check_gone(s);
 }
 
+void
+session_gateway_ended(struct session *s)
+{
+	if ((s->state == SESSION_ENDING || s->state == SESSION_FAILED) &&
+	    pair_dead(s->pair))
+		check_gone(s);
+}
+
 static bool
 refused_namespaces(const char *step, int r)
 {
@@ -456,9 +465,11 @@ session_started(struct session *s)
 	mem_close(&s->spec);
 	buf_fini(&s->spec_bytes);
 	s->run = (struct msg_run_spec){ 0 };
+	gateway_arm(s->pair, &s->rules);
+	buf_fini(&s->rules);
 	FAILPOINT("monitor.before-started");
 	tell_stored(s->monitor, MSG_RUN_STARTED, &started);
-	spares_refill(s->monitor, s->harness->network);
+	spares_refill(s->monitor, s->network);
 }
 
 void
@@ -477,7 +488,7 @@ session_fail(struct session *s, const char *step, const char *fmt, ...)
 		    s->cause);
 	if (s->pair != NULL)
 		pair_kill(s->pair);
-	spares_refill(s->monitor, s->harness->network);
+	spares_refill(s->monitor, s->network);
 }
 
 /* --- end --- */

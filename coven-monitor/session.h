@@ -35,6 +35,8 @@ struct session {
 	struct msg_run_spec	 run;		/* points into spec_bytes */
 	struct harness_entry	*harness;
 	struct pair		*pair;
+	bool			 network;	/* some rule lets it out */
+	struct buf		 rules;		/* NET_RULE records */
 	bool			 spare;		/* the pair was made ahead */
 	bool			 range;		/* its payload's id is of one */
 	bool			 killing;
@@ -80,6 +82,7 @@ void		 session_tell_limit(struct session *);
 void		 session_pair_ready(struct session *);
 void		 session_init_ended(struct session *);
 void		 session_runner_ended(struct session *);
+void		 session_gateway_ended(struct session *);
 /* A spare is gone that had been told nothing: another pair will do. */
 void		 session_lose_pair(struct session *);
 /* Forget a session that never started (its stored died, or refused). */

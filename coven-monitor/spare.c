@@ -255,7 +255,8 @@ spares_start(struct monitor *m)
 	m->spare.timer = (struct timer){ .cb = on_refill, .ctx = m };
 	for (i = 0; i < m->harnesses.n; i++)
 		if (m->harnesses.v[i].row.available)
-			m->spare.used[m->harnesses.v[i].network] = true;
+			m->spare.used[gateway_rules(m, &m->harnesses.v[i],
+			    "", NULL)] = true;
 	refill_in(m, LIMIT_SPARE_AFTER_MS);
 }
 

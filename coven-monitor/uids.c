@@ -16,8 +16,9 @@
 
 #define FOLDER	"/run/coven"
 
-/* Roles that are processes of the suite, not of a session. */
-static const enum role own[] = { ROLE_APID, ROLE_STORED, ROLE_CONFREAD };
+/* Roles that a payload never shares an id with. */
+static const enum role own[] = { ROLE_APID, ROLE_STORED, ROLE_CONFREAD,
+    ROLE_GATEWAY, ROLE_RESOLVER };
 
 /* Why this account is none of a role's; NULL: it is one. */
 static const char *

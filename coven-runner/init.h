@@ -23,6 +23,7 @@
 #define INIT_WALK_MAX	1000000		/* entries looked at for them */
 #define INIT_DEPTH_MAX	512		/* folders deep */
 #define INIT_PROTECT_MAX 4096		/* protected paths found */
+#define INIT_GATEWAY_PORT 3128		/* on the loopback inside */
 #define INIT_LIST_MAX	262144		/* strings in argv or envp */
 
 struct init_ids {

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "coven-runner/init.h"
@@ -185,21 +187,39 @@ init_proc(struct init *in)
 
 /* --- network, name, terminal --- */
 
+/* The only way out: made in here, served out there by coven-gateway. */
+static int
+hand_over_listener(struct init *in)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+	    .sin_port = htons(INIT_GATEWAY_PORT),
+	    .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct msg_init_listener msg = { 0 };
+	autoclose int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK |
+	    SOCK_CLOEXEC, 0);
+	int r;
+
+	if (fd == -1 || bind(fd, (struct sockaddr *)&at, sizeof(at)) == -1 ||
+	    listen(fd, LIMIT_GATEWAY_BACKLOG) == -1)
+		return init_fail(in, -errno, "make the gateway's listener");
+	r = chan_send(&in->control, MSG_INIT_LISTENER, &msg, fd);
+	return r < 0 && r != -EPIPE ? init_fail(in, r,
+	    "hand over the gateway's listener") : 0;
+}
+
 int
 init_loopback(struct init *in)
 {
 	struct ifreq ifr = { .ifr_name = "lo" };
 	autoclose int fd = -1;
 
-	if (in->network != 0)
-		return 0;		/* the host's, and not ours to set */
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return init_fail(in, -errno, "make a socket for lo");
 	ifr.ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING;
 	if (ioctl(fd, SIOCSIFFLAGS, &ifr) == -1)
 		return init_fail(in, -errno, "bring lo up");
-	return 0;
+	return in->network != 0 ? hand_over_listener(in) : 0;
 }
 
 int

@@ -167,7 +167,7 @@ child_cwd(struct child *c)
 static int
 child_landlock(struct child *c)
 {
-	int r = landlock_restrict(c->rules, c->nrules, 0);
+	int r = landlock_restrict(c->rules, c->nrules, LANDLOCK_NET_ANY);
 
 	return r == -ENOSYS ? 0 : r;
 }

@@ -157,9 +157,9 @@ check_auth(struct doctor *d)
 static void
 check_network(struct doctor *d)
 {
-	found(d, "network", FINDING_WARN, NULL,
-	    "agent harnesses run with the host's network until the gateway "
-	    "exists; exec runs without a network");
+	found(d, "network", FINDING_PASS, NULL,
+	    "sessions reach what [network] in coven.toml and their harness "
+	    "name, through a gateway; exec nothing by default");
 }
 
 /* Up to credentials the order is the one that scripts know. */

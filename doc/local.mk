@@ -3,6 +3,7 @@ dist_man_MANS += \
 	doc/coven-applier.8 \
 	doc/coven-archiver.8 \
 	doc/coven-confread.8 \
+	doc/coven-gateway.8 \
 	doc/coven-extractor.8 \
 	doc/coven-init.8 \
 	doc/coven-monitor.8 \
@@ -22,6 +23,7 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0005-becoming-the-payload-to-make-its-namespace.md \
 	doc/adr/0006-who-lives-inside-a-session.md \
 	doc/adr/0012-redaction-by-leads-and-classes.md \
+	doc/adr/0013-the-gateway-is-outside-and-serves-a-descriptor.md \
 	doc/adr/0007-spares.md \
 	doc/adr/0008-events-in-blocks-and-segments.md \
 	doc/adr/0009-an-earlier-daemons-record.md \

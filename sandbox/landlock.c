@@ -15,6 +15,9 @@
 
 #define CREATE_RULESET_VERSION	(1U << 0)
 #define RULE_PATH_BENEATH	1
+#define RULE_NET_PORT		2
+
+#define PORT_DNS	53
 
 /* File system rights, in the order in which ABIs brought them. */
 #define FS_EXECUTE	(1ULL << 0)
@@ -61,6 +64,11 @@ struct path_beneath {
 	uint64_t	allowed;
 	int32_t		parent_fd;
 } __attribute__((packed));
+
+struct net_port {
+	uint64_t	allowed;
+	uint64_t	port;
+};
 
 static const uint64_t access_rights[] = {
 	[LANDLOCK_READ] = FS_READ,
@@ -110,7 +118,7 @@ add_rule(int ruleset, const struct landlock_rule *r, uint64_t handled)
 	if (r->fd < 0) {
 		opened = open(r->path, O_PATH | O_CLOEXEC);
 		if (opened == -1)
-			return -errno;
+			return errno == ENOENT ? 0 : -errno;
 		pb.parent_fd = opened;
 	}
 	if (fstat(pb.parent_fd, &st) == -1)
@@ -124,8 +132,10 @@ add_rule(int ruleset, const struct landlock_rule *r, uint64_t handled)
 }
 
 int
-landlock_restrict(const struct landlock_rule *rules, size_t n, int deny_net)
+landlock_restrict(const struct landlock_rule *rules, size_t n,
+    enum landlock_net net)
 {
+	const struct net_port dns = { NET_CONNECT_TCP, PORT_DNS };
 	struct ruleset_attr attr = { 0 };
 	autoclose int ruleset = -1;
 	int abi = landlock_abi();
@@ -137,7 +147,7 @@ landlock_restrict(const struct landlock_rule *rules, size_t n, int deny_net)
 	while (abis[row].abi > abi)
 		row++;
 	attr.fs = abis[row].fs;
-	attr.net = deny_net ? abis[row].net : 0;
+	attr.net = net != LANDLOCK_NET_ANY ? abis[row].net : 0;
 	attr.scoped = abis[row].scoped;
 	ruleset = (int)syscall(NR_CREATE_RULESET, &attr, abis[row].size, 0U);
 	if (ruleset == -1)
@@ -147,6 +157,9 @@ landlock_restrict(const struct landlock_rule *rules, size_t n, int deny_net)
 		if (r < 0)
 			return r;
 	}
+	if (net == LANDLOCK_NET_DNS && attr.net != 0 && syscall(NR_ADD_RULE,
+	    ruleset, RULE_NET_PORT, &dns, 0U) == -1)
+		return -errno;
 	if (syscall(NR_RESTRICT_SELF, ruleset, 0U) == -1)
 		return -errno;
 	return 0;

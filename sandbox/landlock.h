@@ -17,6 +17,13 @@ enum landlock_access {
 	LANDLOCK_FULL,		/* everything but device nodes */
 };
 
+/* What TCP may do (ABI 4). */
+enum landlock_net {
+	LANDLOCK_NET_ANY,
+	LANDLOCK_NET_NONE,
+	LANDLOCK_NET_DNS,	/* connect to port 53 */
+};
+
 struct landlock_rule {
 	int			 fd;	/* folder or file; -1: use path */
 	const char		*path;
@@ -28,10 +35,11 @@ int	landlock_abi(void);
 
 /*
  * Restrict this process and its descendants to the rules.  Needs
- * no_new_privs.  deny_net also forbids TCP bind and connect (ABI 4); scopes
- * (abstract sockets, signals; ABI 6) are always set where supported.
+ * no_new_privs.  Scopes (abstract sockets, signals; ABI 6) are always set
+ * where supported.  A path that leads nowhere allows nothing.
  * 0, or -errno (-ENOSYS without Landlock).
  */
-int	landlock_restrict(const struct landlock_rule *, size_t n, int deny_net);
+int	landlock_restrict(const struct landlock_rule *, size_t n,
+	    enum landlock_net);
 
 #endif

@@ -33,9 +33,11 @@ EXTRA_DIST += \
 	tests/golden/filter-archiver.pfc \
 	tests/golden/filter-confread.pfc \
 	tests/golden/filter-extractor.pfc \
+	tests/golden/filter-gateway.pfc \
 	tests/golden/filter-monitor.pfc \
 	tests/golden/filter-payload.pfc \
 	tests/golden/filter-remover.pfc \
+	tests/golden/filter-resolver.pfc \
 	tests/golden/filter-runner.pfc \
 	tests/golden/filter-stored.pfc
 

@@ -137,7 +137,7 @@ static int
 make_root(void)
 {
 	static const char *const options[][2] = {
-		{ "mode", "0555" }, { "size", "4k" }, { "nr_inodes", "4" },
+		{ "mode", "0555" }, { "size", "4k" }, { "nr_inodes", "16" },
 	};
 	autoclose int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
 	size_t i;
@@ -190,6 +190,42 @@ clone_cwd(void)
 	return tree == -1 && errno != EINVAL ? -errno : tree;
 }
 
+/*
+ * The files that the profile's rules name, each as a mount of its own on an
+ * empty one.  What is not there, or leads nowhere, is left out.
+ */
+static int
+attach_file(int root, const char *path)
+{
+	struct mount_attr quiet = { .attr_set = QUIET_MOUNT |
+	    MOUNT_ATTR_RDONLY };
+	autoclose int tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE |
+	    OPEN_TREE_CLOEXEC), at = -1;
+
+	if (tree == -1)
+		return errno == ENOENT ? 0 : -errno;
+	at = openat(root, path + 1, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+	    0444);
+	if (at == -1 || mount_setattr(tree, "", AT_EMPTY_PATH, &quiet,
+	    sizeof(quiet)) == -1)
+		return -errno;
+	return move_mount(tree, "", root, path + 1,
+	    MOVE_MOUNT_F_EMPTY_PATH) == -1 ? -errno : 0;
+}
+
+static int
+attach_files(const struct profile *p, int root)
+{
+	size_t i;
+	int r = 0;
+
+	if (mkdirat(root, "etc", 0555) == -1)
+		return -errno;
+	for (i = 0; r == 0 && i < p->nrules; i++)
+		r = attach_file(root, p->rules[i].path);
+	return r;
+}
+
 int
 step_root(struct entry *e)
 {
@@ -209,8 +245,14 @@ step_root(struct entry *e)
 		if (tree < -1)
 			return tree;
 	}
-	if (mount_setattr(root, "", AT_EMPTY_PATH, &ro, sizeof(ro)) == -1 ||
-	    move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) == -1)
+	if (move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) == -1)
+		return -errno;
+	if (e->profile->root == ROOT_FILES) {
+		r = attach_files(e->profile, root);
+		if (r < 0)
+			return r;
+	}
+	if (mount_setattr(root, "", AT_EMPTY_PATH, &ro, sizeof(ro)) == -1)
 		return -errno;
 	if (e->profile->root == ROOT_FOLDER) {
 		r = attach_folder(root, tree);

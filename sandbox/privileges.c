@@ -170,7 +170,13 @@ step_no_exec_gain(struct entry *e)
 int
 step_landlock(struct entry *e)
 {
-	int r = landlock_restrict(e->profile->rules, e->profile->nrules, 1);
+	static const enum landlock_net nets[] = {
+		[NET_NONE] = LANDLOCK_NET_NONE,
+		[NET_HOST] = LANDLOCK_NET_ANY,
+		[NET_DNS] = LANDLOCK_NET_DNS,
+	};
+	int r = landlock_restrict(e->profile->rules, e->profile->nrules,
+	    nets[e->profile->net]);
 
 	if (r != -ENOSYS || !e->mounts)
 		return r;

@@ -15,6 +15,9 @@
 #define EVERY_NS	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | \
 			    CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
+/* Those that have the host's network. */
+#define ON_NETWORK	(EVERY_NS & ~CLONE_NEWNET)
+
 #define NOTHING	"0000000000000000"
 
 /* Of memory: a compressor's or a decompressor's windows, and room. */
@@ -83,6 +86,34 @@ static const struct profile profiles[ROLE__COUNT] = {
 		.limits = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 4096 } },
 		.nlimits = 2,
 		.filter = FILTER_CONFREAD,
+		CONFINED,
+	},
+	[ROLE_GATEWAY] = {
+		.namespaces = ON_NETWORK,
+		.root = ROOT_EMPTY,
+		.net = NET_HOST,
+		.last_fd = ROLE_FD_CONTROL,
+		/* network.max_connections' maximum, two sockets each */
+		.limits = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 8256 } },
+		.nlimits = 2,
+		.filter = FILTER_GATEWAY,
+		CONFINED,
+	},
+	[ROLE_RESOLVER] = {
+		.namespaces = ON_NETWORK,
+		.root = ROOT_FILES,
+		.net = NET_DNS,
+		.last_fd = ROLE_FD_CONTROL,
+		.limits = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 256 } },
+		.nlimits = 2,
+		.rules = {
+			{ -1, "/etc/hosts", LANDLOCK_READ },
+			{ -1, "/etc/resolv.conf", LANDLOCK_READ },
+			{ -1, "/etc/host.conf", LANDLOCK_READ },
+			{ -1, "/etc/gai.conf", LANDLOCK_READ },
+		},
+		.nrules = 4,
+		.filter = FILTER_RESOLVER,
 		CONFINED,
 	},
 	[ROLE_APPLIER] = {

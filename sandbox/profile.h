@@ -18,6 +18,7 @@
 enum profile_root {
 	ROOT_EMPTY,		/* a read-only root without a name in it */
 	ROOT_FOLDER,		/* the same, and ROLE_FD_FOLDER at /store */
+	ROOT_FILES,		/* the same, and some of the host's /etc */
 };
 
 #define PROFILE_FOLDER	"/store"
@@ -34,11 +35,18 @@ struct profile_check {
 };
 
 #define PROFILE_LIMITS	4
-#define PROFILE_RULES	2
+#define PROFILE_RULES	5
+
+enum profile_net {
+	NET_NONE,		/* of its own, with nothing in it */
+	NET_HOST,		/* the host's */
+	NET_DNS,		/* the same, where Landlock can: TCP to 53 */
+};
 
 struct profile {
 	int			 namespaces;	/* CLONE_NEW*, with NEWUSER */
 	enum profile_root	 root;
+	enum profile_net	 net;
 	int			 last_fd;	/* inherits 0 to this one */
 	/*
 	 * Its clients' uids mean something to it: the owner must not be

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -380,6 +381,52 @@ SET(runner) = {
 };
 END_SET(runner);
 
+/*
+ * The one role with a network: TCP out, and nothing that listens.  Routes are
+ * asked through a socket that it opened before it was confined.
+ */
+SET(gateway) = {
+	ALLOW("accept4", "the session's connections", { 0 }),
+	ALLOW("connect", "an address that was judged", { 0 }),
+	ALLOW("recvfrom", "both sides, routes", { 0 }),
+	ALLOW("sendto", "both sides, routes", { 0 }),
+	ALLOW("setsockopt", "TCP_NODELAY and the like", EQ(1, IPPROTO_TCP)),
+	ALLOW("shutdown", "half of a connection has ended", { 0 }),
+	ALLOW("socket", "upstreams", EQ(0, AF_INET), EQ(1, SOCK_STREAM |
+	    SOCK_NONBLOCK | SOCK_CLOEXEC)),
+	ALLOW("socket", "upstreams", EQ(0, AF_INET6), EQ(1, SOCK_STREAM |
+	    SOCK_NONBLOCK | SOCK_CLOEXEC)),
+};
+END_SET(gateway);
+
+/* What getaddrinfo(3) does for hosts and DNS; Landlock leaves four files. */
+SET(resolver) = {
+	ALLOW("bind", "netlink: which families are there", { 0 }),
+	ALLOW("close_range", "libc", { 0 }),
+	ALLOW("connect", "name servers; which source an address has", { 0 }),
+	ALLOW("getpeername", "libc", { 0 }),
+	ALLOW("getsockname", "which source an address has", { 0 }),
+	ALLOW("getuid", "libc's hosts", { 0 }),
+	ALLOW("ioctl", "how much of an answer is there", EQ(1, FIONREAD)),
+	ALLOW("lseek", "hosts", { 0 }),
+	ALLOW("newfstatat", "has resolv.conf changed", { 0 }),
+	ALLOW("open", "hosts, resolv.conf, host.conf, gai.conf", { 0 }),
+	ALLOW("openat", "hosts, resolv.conf, host.conf, gai.conf", { 0 }),
+	ALLOW("recvfrom", "answers", { 0 }),
+	ALLOW("sendmmsg", "two questions at once", { 0 }),
+	ALLOW("sendto", "questions", { 0 }),
+	ALLOW("setsockopt", "errors of UDP", { 0 }),
+	ALLOW("socket", "DNS", EQ(0, AF_INET)),
+	ALLOW("socket", "DNS", EQ(0, AF_INET6)),
+	ALLOW("socket", "which families are there", EQ(0, AF_NETLINK),
+	    EQ(2, 0)),
+	FAIL(EAFNOSUPPORT, "socket", "a daemon that keeps names (nscd)",
+	    EQ(0, AF_UNIX)),
+	ALLOW("stat", "has resolv.conf changed", { 0 }),
+	ALLOW("uname", "the local domain", { 0 }),
+};
+END_SET(resolver);
+
 SET(confread) = {
 	ALLOW("lseek", "the file's size", { 0 }),
 };
@@ -493,6 +540,8 @@ static const struct filter_def filters[FILTER__COUNT] = {
 	[FILTER_RUNNER] = ROLE_FILTER("runner", &set_fstat, &set_runner),
 	[FILTER_CONFREAD] = ROLE_FILTER("confread", &set_fstat, &set_memfd,
 	    &set_confread),
+	[FILTER_GATEWAY] = ROLE_FILTER("gateway", &set_fstat, &set_gateway),
+	[FILTER_RESOLVER] = ROLE_FILTER("resolver", &set_resolver),
 	[FILTER_APPLIER] = ROLE_FILTER("applier", &set_memfd, &set_applier),
 	[FILTER_ARCHIVER] = ROLE_FILTER("archiver", &set_archiver),
 	[FILTER_EXTRACTOR] = ROLE_FILTER("extractor",

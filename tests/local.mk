@@ -91,6 +91,7 @@ EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/sandbox_rows.sh tests/setup.sh \
 	tests/unit-inside.sh tests/lints.sh \
 	tests/it/run tests/it/auth.py tests/it/old_store.py tests/it/output.py \
+	tests/it/gateway_client.py tests/it/gateway_peer.py \
 	tests/it/polls.py tests/it/racer.py tests/it/secrets.py tests/it/sse.py \
 	tests/it/terminal.py tests/it/hog.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
@@ -119,6 +120,7 @@ it_tests = \
 	tests/it/failpoints.sh \
 	tests/it/faults.sh \
 	tests/it/fresh_machine.sh \
+	tests/it/gateway.sh \
 	tests/it/harness_launch.sh \
 	tests/it/harness_state.sh \
 	tests/it/home_refusals.sh \

@@ -27,7 +27,7 @@
 #define PATIENCE_MS	20000
 
 #define NAMESPACES	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWIPC |	\
-			    CLONE_NEWUTS | CLONE_NEWCGROUP)
+			    CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNET)
 
 static int init_fd = -1;
 
@@ -112,8 +112,6 @@ clone_init(const struct monitor *m, uint64_t more)
 	    .exit_signal = more & CLONE_PARENT ? 0 : SIGCHLD };
 	pid_t pid;
 
-	if (m->d->network == 0)
-		args.flags |= CLONE_NEWNET;
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
 		become_init(m);
@@ -289,6 +287,17 @@ on_prepared(struct chan *c, const union msg_any *msg, int *fd)
 }
 
 static int
+on_listener(struct chan *c, const union msg_any *msg, int *fd)
+{
+	struct monitor *m = c->ctx;
+
+	(void)msg;
+	/* As long as this process lives, and so the session. */
+	m->out->listener = mem_steal_fd(fd) >= 0;
+	return 0;
+}
+
+static int
 on_failed(struct chan *c, const union msg_any *msg, int *fd)
 {
 	struct monitor *m = c->ctx;
@@ -330,6 +339,7 @@ static chan_handler *const from_control[MSG__COUNT] = {
 	[MSG_INIT_PREPARED] = on_prepared,
 	[MSG_INIT_STARTED] = on_started,
 	[MSG_INIT_FAILED] = on_failed,
+	[MSG_INIT_LISTENER] = on_listener,
 };
 
 static chan_handler *const from_runner[MSG__COUNT] = {

@@ -50,6 +50,7 @@ struct drive {
 };
 
 struct result {
+	bool		 listener;	/* it made one; held here */
 	bool		 prepared, started, failed, exited;
 	char		 step[64], text[512];
 	uint32_t	 error;

@@ -290,7 +290,7 @@ two_descriptors(void **state)
 static void
 a_descriptor_that_no_row_brings(void **state)
 {
-	struct msg_init_started m = { 0 };
+	struct msg_gateway_used m = { 0 };
 	int fds[2];
 
 	(void)state;
@@ -299,9 +299,9 @@ a_descriptor_that_no_row_brings(void **state)
 	assert_int_equal(chan_pair(fds), 0);
 	peer = fds[1];
 	assert_int_equal(chan_open(&chan, loop, &fds[0], ROLE_MONITOR,
-	    ROLE_INIT, CS_SERVING, handlers, NULL, on_end), 0);
+	    ROLE_GATEWAY, CS_SERVING, handlers, NULL, on_end), 0);
 	assert_int_equal(pipe(fds), 0);
-	send_msg(MSG_INIT_STARTED, &m, &fds[1], 1);
+	send_msg(MSG_GATEWAY_USED, &m, &fds[1], 1);
 	mem_close(&fds[1]);
 	expect_refused("descriptors that no message brings");
 	/* The last writer is gone: nobody here holds the other end. */

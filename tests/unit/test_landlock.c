@@ -114,7 +114,8 @@ restricted(void *arg)
 	(void)arg;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return 1;
-	if (landlock_restrict(rules, nitems(rules), 1) != 0)
+	if (landlock_restrict(rules, nitems(rules),
+	    LANDLOCK_NET_NONE) != 0)
 		return 2;
 	if (try_open(ro, "file", O_RDONLY) != 0)
 		return 3;
@@ -149,7 +150,8 @@ net_is_left(void *arg)
 
 	(void)arg;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
-	    landlock_restrict(rules, nitems(rules), 0) != 0)
+	    landlock_restrict(rules, nitems(rules),
+	    LANDLOCK_NET_ANY) != 0)
 		return 1;
 	return try_bind() == 0 ? 0 : 2;
 }
@@ -165,7 +167,8 @@ file_rule(void *arg)
 	(void)snprintf(path, sizeof(path), "%s/file", out);
 	rules[0].path = path;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
-	    landlock_restrict(rules, nitems(rules), 1) != 0)
+	    landlock_restrict(rules, nitems(rules),
+	    LANDLOCK_NET_NONE) != 0)
 		return 1;
 	if (try_open(out, "file", O_RDWR) != 0)
 		return 2;
@@ -176,7 +179,7 @@ static int
 scoped(void *arg)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
-	    landlock_restrict(NULL, 0, 1) != 0)
+	    landlock_restrict(NULL, 0, LANDLOCK_NET_NONE) != 0)
 		return 1;
 	if (landlock_abi() < 6)
 		return 0;
@@ -187,7 +190,7 @@ static int
 needs_nnp(void *arg)
 {
 	(void)arg;
-	return landlock_restrict(NULL, 0, 1) == -EPERM ? 0 : 1;
+	return landlock_restrict(NULL, 0, LANDLOCK_NET_NONE) == -EPERM ? 0 : 1;
 }
 
 /* Run fn in a child, as nobody when asked to and able to. */

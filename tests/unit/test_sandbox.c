@@ -237,7 +237,7 @@ do_nothing(struct chan *c)
 
 static const enum role confined[] = {
 	ROLE_APID, ROLE_STORED, ROLE_RUNNER, ROLE_CONFREAD, ROLE_ARCHIVER,
-	ROLE_EXTRACTOR, ROLE_REMOVER
+	ROLE_EXTRACTOR, ROLE_REMOVER, ROLE_GATEWAY, ROLE_RESOLVER
 };
 
 static bool userns_works, landlock_works;
@@ -288,11 +288,18 @@ root_names(struct child *c)
 	return n;
 }
 
+/* Those two have the host's, and nothing else of it. */
+static bool
+on_network(enum role role)
+{
+	return role == ROLE_GATEWAY || role == ROLE_RESOLVER;
+}
+
 static void
 every_role_is_confined(void **state)
 {
-	static const char *const names[] = { "user", "mnt", "net", "ipc",
-	    "uts", "cgroup" };
+	static const char *const names[] = { "user", "mnt", "ipc", "uts",
+	    "cgroup", "net" };
 	struct child c;
 	uid_t uid[2];
 	size_t i, k, n;
@@ -310,11 +317,14 @@ every_role_is_confined(void **state)
 			assert_int_equal(profile_verify(s.role, text, why,
 			    sizeof(why)), 0);
 			for (n = 0; userns_works && n < nitems(names); n++)
-				assert_true(other_namespace(&c, names[n]));
+				if (strcmp(names[n], "net") != 0 ||
+				    !on_network(s.role))
+					assert_true(other_namespace(&c,
+					    names[n]));
 			if (userns_works && geteuid() == 0)
 				assert_int_equal(root_names(&c),
-				    profile_of(s.role)->root ==
-				    ROOT_FOLDER ? 1 : 0);
+				    profile_of(s.role)->root !=
+				    ROOT_EMPTY ? 1 : 0);
 			if (userns_works)
 				assert_non_null(strstr(text,
 				    "CapBnd:\t0000000000000000"));
@@ -460,7 +470,11 @@ is_legal(enum role role, size_t crime)
 	if (crimes[crime].sanitizer)
 		return true;
 #endif
-	return role == ROLE_STORED && crimes[crime].fn == open_passwd;
+	if (crimes[crime].fn == open_passwd)	/* which is not there */
+		return role == ROLE_STORED || role == ROLE_RESOLVER;
+	if (crimes[crime].fn == make_socket)
+		return role == ROLE_RESOLVER;
+	return role == ROLE_GATEWAY && crimes[crime].fn == stop_listener;
 }
 
 static void

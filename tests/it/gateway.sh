@@ -1,0 +1,124 @@
+#!/bin/bash
+# A session reaches what its rules name, through its gateway alone; everything
+# else is refused and on record; and nothing of it outlives the session.
+. "$(dirname "$0")/../lib.sh"
+world user
+MITM=$(script gateway_peer.py) CLIENT=$(script gateway_client.py)
+command -v openssl >/dev/null || skip_all "there is no openssl"
+
+# --- a stand-in for the Internet, on the host's loopback -------------------
+
+certificate() {
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+	    -addext subjectAltName=DNS:localhost -keyout "$W/key.pem" \
+	    -out "$W/cert.pem" 2>/dev/null
+	chmod 644 "$W/key.pem" "$W/cert.pem"
+	cp "$W/cert.pem" "$CLIENT" "$PROJECT/"
+}
+
+certificate
+"$PYTHON" "$MITM" "$W/cert.pem" "$W/key.pem" >"$W/ports" 2>"$W/peer.log" &
+PEER=$!
+wait_for "$LIVENESS" test -s "$W/ports" || skip_all "no stand-in"
+read -r TLS PLAIN <"$W/ports"
+mkdir -m 700 "$COVEN_HOME" && give_owner "$COVEN_HOME"
+owner_file "$COVEN_HOME/coven.toml" "[network]
+connections_per_s = 1000
+[network.harness.exec]
+allow = [\"localhost:$TLS\", \"http://localhost:$PLAIN\", \"*.test.invalid:443\"]
+deny = [\"denied.test.invalid\"]
+addresses = [\"127.0.0.1:$TLS\", \"127.0.0.1:$PLAIN\"]
+"
+world_snapshot
+need_monitor
+
+# inside ARGS ...: what the client in the sandbox prints.
+inside() {
+	ctl exec --project "$PROJECT" -- "$PYTHON" gateway_client.py "$@" \
+	    2>"$W/err" </dev/null
+}
+
+nothing_listens_for() {
+	! ss -Hltnp 2>/dev/null | grep -E 'coven-(gateway|resolver|monitor)'
+}
+
+audited() {
+	ctl audit tail --limit 200 2>/dev/null | grep -E "$1"
+}
+
+# --- what is allowed --------------------------------------------------------
+
+is "TLS to an allowed host" "$(inside tls localhost "$TLS" localhost)" \
+    "hello /x"
+is "plain HTTP where a rule says so" \
+    "$(inside plain "http://localhost:$PLAIN/p")" "200 hello /p"
+is "a body goes along" "$(inside post "http://localhost:$PLAIN/p")" \
+    "200 got 5000"
+is "a megabyte each way, and half a connection" \
+    "$(inside echo localhost "$TLS")" "1048576 end"
+t "the audit names the rule" wait_for "$LIVENESS" audited \
+    "net.allow.*localhost:$TLS.*network.harness.exec.allow"
+
+# --- what is not -------------------------------------------------------------
+
+while read -r name want args; do
+	# shellcheck disable=SC2086	# words
+	is "refused: ${name//_/ }" "$(inside $args)" "$want"
+done <<END
+a_host_without_a_rule 403 tls other.example 443 other.example
+a_denied_host 403 tls denied.test.invalid 443 denied.test.invalid
+another_port 403 tls localhost 22 localhost
+a_literal_without_a_rule 403 tls 192.0.2.1 443 x
+metadata 403 tls 169.254.169.254 80 x
+a_literal_of_loopback 403 tls 127.0.0.2 443 x
+IPv6_loopback 403 tls [::1] 443 x
+a_mapped_address 403 tls [::ffff:127.0.0.1] $TLS x
+an_odd_number 400 tls 2130706433 $TLS x
+plain_HTTP_to_a_TLS_host 403 plain http://localhost:$TLS/
+CONNECT_to_a_plain_host 403 tls localhost $PLAIN localhost
+a_path_of_its_own 404 plain /git/x
+another_name_in_the_greeting alert tls localhost $TLS other.example
+no_name_in_the_greeting alert tls localhost $TLS -
+something_else_than_TLS alert raw localhost $TLS
+END
+t "a refusal is on record with its reason" wait_for "$LIVENESS" audited \
+    'net.deny.*it greets a host'
+is "nothing of it went upstream" \
+    "$(grep -c 'never' "$W/peer.log" || :)" 0
+
+# --- where it runs, and its end ----------------------------------------------
+
+launch sh -c "exec $PYTHON gateway_client.py hold localhost $TLS" ||
+    tap_not_ok "launch"
+KEPT=$ID
+t "the gateway runs" wait_for "$LIVENESS" role_pid gateway
+t "and its resolver" wait_for "$LIVENESS" role_pid resolver
+t "nothing of ours listens on the host" nothing_listens_for
+GW=$(role_pid gateway)
+holds() {
+	output "$KEPT" "$W/kept" && grep -q "$1" "$W/kept"
+}
+t "a transfer is under way" wait_for "$LIVENESS" holds moving
+kill -9 "$GW"
+t "killed in the middle, the client sees its end" \
+    wait_for "$LIVENESS" holds broken
+t "and connects again, through another" wait_for "$LIVENESS" holds again
+http POST "/api/v1/sessions/$KEPT/kill" '{}'
+gone() {
+	! role_pid gateway >/dev/null && ! role_pid resolver >/dev/null
+}
+t "with its session both are gone" wait_for "$LIVENESS" gone
+
+# --- a session without rules --------------------------------------------------
+
+monitor_stop
+owner_file "$COVEN_HOME/coven.toml" ""
+need_monitor
+is "without a rule there is no way out" "$(inside tls localhost "$TLS" x)" \
+    "no gateway"
+is "and no variable names one" \
+    "$(ctl exec --project "$PROJECT" -- sh -c 'echo "${HTTPS_PROXY-none}"')" \
+    none
+monitor_stop
+kill "$PEER"
+tap_done
