@@ -230,6 +230,20 @@ enum token_code {		/* TOKEN_ROTATED.code */
 	TOKEN_FAILED,		/* the log says why */
 };
 
+enum work_phase {			/* PHASE.phase, PHASED.phase */
+	PHASE_KEPT,		/* nothing is to be done */
+	PHASE_ARCHIVE,		/* pack what the session wrote */
+	PHASE_REMOVE,		/* empty the folder, remove it */
+	PHASE_FORGET,		/* unlink the archive */
+	PHASE__COUNT
+};
+
+enum archive_policy {		/* WORKSPACE.policy, as archive.policy */
+	POLICY_NEVER,
+	POLICY_FAILED,
+	POLICY_ALWAYS,
+};
+
 enum work_verb {		/* CHANGES.verb, WORK_DO.verb, APPLY_GO.verb */
 	WORK_LIST,
 	WORK_APPLY,

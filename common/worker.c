@@ -22,6 +22,7 @@ worker_outcome(uint32_t code)
 		[WORKER_LATE] = "time",
 		[WORKER_REFUSED] = "refused",
 		[WORKER_FAILED] = "failed",
+		[WORKER_NONE] = "nothing there",
 	};
 
 	return code < WORKER__COUNT ? names[code] : "?";

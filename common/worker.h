@@ -18,6 +18,7 @@ enum worker_code {
 	WORKER_LATE,		/* its time was up */
 	WORKER_REFUSED,		/* unpack: the archive holds what it must not */
 	WORKER_FAILED,		/* an error, which is told */
+	WORKER_NONE,		/* there is nothing to work on */
 	WORKER__COUNT
 };
 

@@ -13,6 +13,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/explain.c coven-monitor/explain.h \
 	coven-monitor/gateway.c coven-monitor/gateway.h \
 	coven-monitor/harness_table.c coven-monitor/harness_table.h \
+	coven-monitor/ending.c coven-monitor/ending.h \
 	coven-monitor/heads.c coven-monitor/heads.h \
 	coven-monitor/home.c coven-monitor/home.h \
 	coven-monitor/idmap.c coven-monitor/idmap.h \

@@ -21,6 +21,7 @@
 #include "coven-monitor/token.h"
 #include "coven-monitor/uids.h"
 
+struct ending;
 struct applying;
 struct pair;
 struct session;
@@ -74,6 +75,7 @@ struct monitor {
 	struct pair		*spares;	/* and pairs that are ending */
 	struct spares		 spare;
 	struct host_view	 view;
+	struct ending		*ending;	/* of a workspace, or NULL */
 	struct applying		*applying;	/* requests of that kind */
 	unsigned		 napplying;
 	struct session		*sessions;	/* a list, newest first */

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "coven-monitor/applying.h"
 #include "coven-monitor/audit_key.h"
+#include "coven-monitor/ending.h"
 #include "coven-monitor/monitor.h"
 #include "coven-monitor/pair.h"
 #include "coven-monitor/session.h"
@@ -25,6 +26,7 @@ on_recovered(struct chan *ch, const union msg_any *msg, int *fd)
 	if (msg->recovered.wants_import)
 		oldstore_begin(c->monitor);
 	supervise_recovered(c->monitor);
+	ending_announce_all(c->monitor);
 	return 0;
 }
 
@@ -182,6 +184,22 @@ on_run_settled(struct chan *ch, const union msg_any *msg, int *fd)
 }
 
 static int
+on_phase(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct child *c = ch->ctx;
+
+	(void)fd;
+	if (!is_uuid(msg->phase.id) || msg->phase.phase == PHASE_KEPT ||
+	    msg->phase.phase >= PHASE__COUNT)
+		return chan_blame(ch, "a step with nothing");
+	/* A folder that a session uses is nobody's to pack or remove. */
+	if (session_find(c->monitor, msg->phase.id) != NULL)
+		return chan_blame(ch, "a step with a live session's folder");
+	ending_start(c->monitor, msg->phase.id, msg->phase.phase);
+	return 0;
+}
+
+static int
 on_work_do(struct chan *ch, const union msg_any *msg, int *fd)
 {
 	struct child *c = ch->ctx;
@@ -268,6 +286,7 @@ chan_handler *const on_stored_handlers[MSG__COUNT] = {
 	[MSG_RUN_SIGNAL] = on_run_signal,
 	[MSG_RUN_STAT] = on_run_stat,
 	[MSG_RUN_SETTLED] = on_run_settled,
+	[MSG_PHASE] = on_phase,
 	[MSG_WORK_DO] = on_work_do,
 	[MSG_PEER_END] = on_peer_end,
 	[MSG_AUDIT_PUBLIC] = on_audit_public,

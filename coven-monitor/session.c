@@ -14,6 +14,7 @@
 #include "common/mem.h"
 #include "common/memfd.h"
 #include "coven-monitor/add_dirs.h"
+#include "coven-monitor/ending.h"
 #include "coven-monitor/plan.h"
 #include "coven-monitor/session.h"
 #include "coven-monitor/spare.h"
@@ -75,8 +76,9 @@ session_free(struct session *s)
 	mem_close(&s->spec);
 	buf_fini(&s->spec_bytes);
 	/* Where nothing was written there is nothing to bring over. */
-	if (s->work != NULL)
-		(void)work_drop_empty(&m->home, &m->owner, s->id);
+	if (s->work != NULL && work_drop_empty(&m->home, &m->owner,
+	    s->id) == -ENOTEMPTY)
+		ending_announce(m, s->id);
 	free(s->work);
 	free(s);
 	supervise_check_stop(m);

@@ -77,7 +77,9 @@ on_stored_ready(struct child *c)
 	struct monitor *m = c->monitor;
 	struct msg_audit_key key = { .every = m->conf.audit_head_every };
 	struct msg_serve serve = { .live = m->nlive,
-	    .pair_max_days = m->conf.pair_max_days };
+	    .pair_max_days = m->conf.pair_max_days,
+	    .archive_days = m->conf.archive_days,
+	    .archive_total_mib = m->conf.archive_total_mib };
 
 	m->recovered = false;
 	privacy_tell(m, c);

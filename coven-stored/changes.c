@@ -92,25 +92,6 @@ changes_done(struct stored *s, struct job *j)
 	stored_tell(s, MSG_WORK_DO, &m, fd);
 }
 
-void
-changes_forget(struct stored *s, const char *id)
-{
-	struct msg_changes_spec spec = { 0 };
-	struct msg_work_do m = { .id = id, .verb = WORK_DISCARD };
-	autobuf struct buf b = { 0 };
-	autoclose int fd = -1;
-
-	/* Imported and external sessions may have other ids: no folder. */
-	if (strlen(id) != UUID_LEN - 1 ||
-	    msg_encode(&b, MSG_CHANGES_SPEC, &spec) < 0)
-		return;
-	fd = memfd_make("changes", buf_head(&b), buf_left(&b));
-	if (fd < 0)
-		return;
-	m.serial = ++s->serial;		/* nobody waits for the answer */
-	stored_tell(s, MSG_WORK_DO, &m, fd);
-}
-
 static const enum store_code codes[] = {
 	[WORK_OK] = STORE_OK,
 	[WORK_NONE] = STORE_NO_CHANGES,

@@ -19,6 +19,7 @@ libstored_a_SOURCES = \
 	coven-stored/page.c coven-stored/page.h \
 	coven-stored/page_json.c coven-stored/page_json.h \
 	coven-stored/pairings.c \
+	coven-stored/phases.c \
 	coven-stored/records.c \
 	coven-stored/report.c \
 	coven-stored/reserve.c coven-stored/reserve.h \
@@ -37,6 +38,7 @@ libstored_a_SOURCES = \
 	coven-stored/store_block.c \
 	coven-stored/store_event.c coven-stored/store_internal.h \
 	coven-stored/store_pairs.c \
+	coven-stored/store_phases.c \
 	coven-stored/store_import.c \
 	coven-stored/store_records.c \
 	coven-stored/store_size.c \

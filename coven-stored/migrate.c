@@ -176,9 +176,36 @@ static const char schema_4[] =
 static const char schema_5[] =
     "ALTER TABLE sessions ADD COLUMN limit_hit TEXT;";
 
+/*
+ * What sessions left, and what is to be done with it next (enum work_phase);
+ * and the archives that were made of it.  Neither goes with its session's row.
+ */
+static const char schema_6[] =
+    "CREATE TABLE workspaces ("
+    " session TEXT PRIMARY KEY,"
+    " phase INTEGER NOT NULL CHECK (phase BETWEEN 0 AND 2),"
+    " tries INTEGER NOT NULL DEFAULT 0,"
+    " next_ns INTEGER NOT NULL DEFAULT 0"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX workspaces_due ON workspaces (next_ns, session)"
+    " WHERE phase > 0;"
+    "CREATE TABLE archives ("
+    " session TEXT PRIMARY KEY,"
+    " created_ns INTEGER NOT NULL,"
+    " outcome INTEGER NOT NULL,"
+    " entries INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL,"
+    " packed INTEGER NOT NULL,"
+    " left_out INTEGER NOT NULL,"
+    " dropping INTEGER NOT NULL DEFAULT 0 CHECK (dropping IN (0, 1)),"
+    " tries INTEGER NOT NULL DEFAULT 0,"
+    " next_ns INTEGER NOT NULL DEFAULT 0"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX archives_by_age ON archives (created_ns, session);";
+
 /* Step i brings version i to i + 1. */
 static const char *const steps[STORE_SCHEMA] = { schema_1,
-    schema_2, schema_3, schema_4, schema_5 };
+    schema_2, schema_3, schema_4, schema_5, schema_6 };
 
 static int
 run_step(struct db *db, int64_t from, char *why, size_t whylen)

@@ -203,6 +203,9 @@ on_serve(struct chan *c, const union msg_any *msg, int *fd)
 	upkeep_wake(s, UPKEEP_PURGE);
 	search_rescan(s);
 	retention_start(s);
+	s->phases.keep_days = msg->serve.archive_days;
+	s->phases.total_mib = msg->serve.archive_total_mib;
+	phases_start(s);
 	import_start(s);
 	return 0;
 }
@@ -435,5 +438,7 @@ chan_handler *const stored_control[MSG__COUNT] = {
 	[MSG_RUN_FAILED] = on_run_failed,
 	[MSG_RUN_STAT_REPLY] = on_run_stat_reply,
 	[MSG_RUN_GONE] = on_run_gone,
+	[MSG_WORKSPACE] = on_workspace,
+	[MSG_PHASED] = on_phased,
 	[MSG_WORK_DONE] = on_work_done,
 };

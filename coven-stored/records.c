@@ -54,6 +54,8 @@ delete_apply(struct stored *s, struct job *j)
 	r = store_hide(s->store, old.key);
 	if (r == 0)
 		r = audit(s, AUDIT_DELETE, j, old.status);
+	if (r == 0)
+		r = store_workspace_set(s->store, j->id, PHASE_REMOVE);
 	for (i = 0; i < 2 && r == 0 && more; i++)
 		r = store_purge(s->store, &more);
 	return r;
@@ -62,8 +64,7 @@ delete_apply(struct stored *s, struct job *j)
 void
 delete_done(struct stored *s, struct job *j)
 {
-	if (j->code == STORE_OK)
-		changes_forget(s, j->id);
 	stored_reply(s, &j->asked, j->code, NULL);
 	upkeep_wake(s, UPKEEP_PURGE);
+	phases_wake(s);
 }

@@ -324,6 +324,34 @@ typedef int	 store_audit_cb(void *ctx, const struct audit_record *,
 int	 store_audit_page(struct store *, uint64_t after, uint32_t limit,
 	    store_audit_cb *, void *);
 
+/* --- workspaces and archives (store_phases.c) --- */
+
+struct store_phase {
+	char		id[UUID_LEN];
+	uint32_t	phase;		/* enum work_phase; PHASE_KEPT: none */
+	uint32_t	tries;
+	uint64_t	next_ns;
+};
+
+/* A session left one; what is to be done follows from how it ended. */
+int	 store_workspace_add(struct store *, const char *id, uint32_t policy);
+/* Where there is one. */
+int	 store_workspace_set(struct store *, const char *id, uint32_t phase);
+/* What is to be done with that one: 0, STORE_NOT_FOUND or -errno. */
+int	 store_phase_get(struct store *, const char *id, struct store_phase *);
+/* The step that is due first; PHASE_KEPT where there is none. */
+int	 store_phase_due(struct store *, struct store_phase *);
+/* It was taken, or it failed and is to be tried again then. */
+int	 store_phase_done(struct store *, const char *id, uint32_t phase);
+int	 store_phase_failed(struct store *, const char *id, uint32_t phase,
+	    uint64_t next_ns);
+
+int	 store_archive_add(struct store *, uint64_t created_ns,
+	    const struct msg_phased *);
+/* Those that are older are to go, and the oldest beyond a sum. */
+int	 store_archives_expire(struct store *, uint64_t before_ns,
+	    uint64_t total_bytes);
+
 /* --- paired tokens (store_pairs.c) --- */
 
 /*

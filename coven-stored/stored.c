@@ -240,6 +240,7 @@ stored_init(struct stored *s, struct loop *l, struct chan *control,
 	search_init(s);
 	stats_init(s);
 	retention_init(s);
+	phases_init(s);
 	loop_on_batch(l, on_batch, s);
 	return 0;
 }

@@ -167,6 +167,9 @@ enum job_kind {
 	JOB_COMPLETE,
 	JOB_ARCHIVE,
 	JOB_DELETE,
+	JOB_WORKSPACE,		/* what an ended session left */
+	JOB_PHASED,		/* a step with it was taken */
+	JOB_FORGET,		/* archives that are too old go */
 	JOB_CHANGES,		/* signo: enum work_verb */
 	JOB_PAIR,		/* a token is good from now on */
 	JOB_UNPAIR,
@@ -262,6 +265,26 @@ chan_handler	on_pair_add, on_pair_revoke, on_pair_used;
 /* Every paired token, as on record now.  0 or -errno. */
 int	pairs_reply(struct stored *, struct asked *);
 
+/* --- phases.c: what ended sessions left, a step at a time --- */
+
+struct phases {
+	struct timer	 timer;		/* the next look */
+	struct timer	 sweep;		/* of what is too old */
+	bool		 busy;		/* the monitor takes a step */
+	uint32_t	 keep_days, total_mib;
+};
+
+void	phases_init(struct stored *);
+void	phases_start(struct stored *);	/* at SERVE */
+void	phases_wake(struct stored *);	/* there may be a step to take */
+int	workspace_apply(struct stored *, struct job *);
+int	phased_apply(struct stored *, struct job *);
+int	forget_apply(struct stored *, struct job *);
+void	workspace_done(struct stored *, struct job *);
+void	phased_done(struct stored *, struct job *);
+void	forget_done(struct stored *, struct job *);
+chan_handler	on_workspace, on_phased;
+
 /* --- writer --- */
 
 struct writer {
@@ -300,8 +323,6 @@ chan_handler	on_changes, on_work_done;
 int	changes_apply(struct stored *, struct job *);
 void	changes_done(struct stored *, struct job *);
 void	changes_drop(struct stored *);		/* apid is gone */
-/* A session is deleted: what it left goes as well. */
-void	changes_forget(struct stored *, const char *id);
 
 /* --- upkeep: work of the store's own, in pieces, when nobody waits --- */
 
@@ -477,6 +498,7 @@ struct stored {
 	struct stats		 stats;
 	struct change		 changes[LIMIT_CHANGES_AT_ONCE];
 	struct retention	 retention;
+	struct phases		 phases;
 	struct import		 import;
 	struct run_tree		 runs;
 	size_t			 nruns, nlaunches, record_bytes;

@@ -152,6 +152,7 @@ int	verb_discard(struct ctl *);
 int	verb_archive(struct ctl *);
 int	verb_summon(struct ctl *);
 int	verb_sacrifice(struct ctl *);
+int	verb_archives_extract(struct ctl *);
 int	verb_pair(struct ctl *);
 int	verb_pair_list(struct ctl *);
 int	verb_pair_revoke(struct ctl *);

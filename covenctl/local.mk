@@ -2,6 +2,7 @@ noinst_LIBRARIES += libcovenctl.a
 libcovenctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) $(SMARTCOLS_CFLAGS)
 libcovenctl_a_SOURCES = \
 	covenctl/api.c covenctl/api.h \
+	covenctl/archives.c \
 	covenctl/audit.c covenctl/audit.h covenctl/audit_verify.c \
 	covenctl/bearer.c covenctl/bearer.h \
 	covenctl/client.c covenctl/client.h \
@@ -67,6 +68,7 @@ $(CTL_COMPLETION): covenctl/covenctl$(EXEEXT)
 dist_man_MANS += doc/covenctl.1 \
 	doc/covenctl-apply.1 \
 	doc/covenctl-archive.1 \
+	doc/covenctl-archives.1 \
 	doc/covenctl-diff.1 \
 	doc/covenctl-discard.1 \
 	doc/covenctl-attach.1 \

@@ -196,6 +196,11 @@ static const struct verb verbs[] = {
 	    "Its events and output go with it, and nothing brings them back. "
 	    "A session that runs is refused: kill it first.  On a terminal "
 	    "it asks first; elsewhere --yes must be given." },
+	{ "archives extract", "ID FOLDER", "unpack what a session wrote",
+	    verb_archives_extract, 0, 2, 2, VERB_HOME, NULL,
+	    "Unpacks the archive of an isolated session into FOLDER, which "
+	    "is made and must not be there.  What reads it is confined to "
+	    "that folder." },
 	{ "panic", "", "kill every session, without the daemon", verb_panic,
 	    0, 0, 0, VERB_HOME, NULL,
 	    "For when the daemon hangs or cannot be reached: asks nobody, "

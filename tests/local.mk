@@ -169,7 +169,8 @@ it_tests = \
 	tests/it/watch.sh \
 	tests/it/w_store.sh \
 	tests/it/watchdog.sh \
-	tests/it/wire_contract.sh
+	tests/it/wire_contract.sh \
+	tests/it/workspaces.sh
 
 include tests/evil/local.mk
 include tests/fuzz/local.mk

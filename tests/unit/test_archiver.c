@@ -18,13 +18,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <cmocka.h>
 
 #include "common/mem.h"
 #include "common/spawn.h"
 #include "tests/unit/work_driver.h"
+
+/* Last: it defines words that a table of ours has as well. */
+#include <archive.h>
+#include <archive_entry.h>
 
 #define PACKER		"coven-archiver/coven-archiver"
 #define UNPACKER	"coven-archiver/coven-extractor"

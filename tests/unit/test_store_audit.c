@@ -275,6 +275,7 @@ static const char undo[] =
     " WHERE i < 600) INSERT INTO audit (at_ns, verb, session, detail)"
     " SELECT i * 1000, 'input', CASE WHEN i % 2 THEN 's' END,"
     " 'bytes' || i || char(10) FROM c;"
+    "DROP TABLE workspaces; DROP TABLE archives;"
     "PRAGMA user_version = 2;";
 
 static void

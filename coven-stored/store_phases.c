@@ -1,0 +1,100 @@
+/*
+ * What sessions left, the next step with it, and the archives of it.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "coven-stored/sqlite.h"
+#include "coven-stored/store.h"
+#include "coven-stored/store_internal.h"
+
+int
+store_workspace_add(struct store *s, const char *id, uint32_t policy)
+{
+	return db_run(s->db, SQL_WORKSPACE_ADD, "si", id, (int64_t)policy);
+}
+
+int
+store_workspace_set(struct store *s, const char *id, uint32_t phase)
+{
+	return db_run(s->db, SQL_WORKSPACE_SET, "si", id, (int64_t)phase);
+}
+
+static int
+on_phase_get(void *ctx, const struct db_row *row)
+{
+	struct store_phase *p = ctx;
+
+	p->phase = (uint32_t)db_int(row, 0);
+	p->tries = (uint32_t)db_int(row, 1);
+	/* A workspace's own step comes before its archive's. */
+	return p->phase != PHASE_KEPT;
+}
+
+int
+store_phase_get(struct store *s, const char *id, struct store_phase *out)
+{
+	int r;
+
+	*out = (struct store_phase){ .phase = PHASE__COUNT };
+	r = db_query(s->db, SQL_WORKSPACE_GET, on_phase_get, out, "s", id);
+	if (r < 0)
+		return r;
+	return out->phase == PHASE__COUNT ? STORE_NOT_FOUND : 0;
+}
+
+static int
+on_due(void *ctx, const struct db_row *row)
+{
+	struct store_phase *p = ctx;
+
+	(void)snprintf(p->id, sizeof(p->id), "%s", db_text(row, 0, NULL));
+	p->phase = (uint32_t)db_int(row, 1);
+	p->next_ns = (uint64_t)db_int(row, 2);
+	return 1;
+}
+
+int
+store_phase_due(struct store *s, struct store_phase *out)
+{
+	int r;
+
+	*out = (struct store_phase){ .phase = PHASE_KEPT };
+	r = db_query(s->db, SQL_WORKSPACE_DUE, on_due, out, "");
+	return r < 0 ? r : 0;
+}
+
+int
+store_phase_done(struct store *s, const char *id, uint32_t phase)
+{
+	if (phase == PHASE_FORGET)
+		return db_run(s->db, SQL_ARCHIVE_DROP, "s", id);
+	if (phase == PHASE_REMOVE)
+		return db_run(s->db, SQL_WORKSPACE_DROP, "s", id);
+	return store_workspace_set(s, id, PHASE_KEPT);
+}
+
+int
+store_phase_failed(struct store *s, const char *id, uint32_t phase,
+    uint64_t next_ns)
+{
+	return db_run(s->db, phase == PHASE_FORGET ? SQL_ARCHIVE_FAIL :
+	    SQL_WORKSPACE_FAIL, "si", id, (int64_t)next_ns);
+}
+
+int
+store_archive_add(struct store *s, uint64_t created_ns,
+    const struct msg_phased *p)
+{
+	return db_run(s->db, SQL_ARCHIVE_ADD, "siiiiii", p->id,
+	    (int64_t)created_ns, (int64_t)p->code, (int64_t)p->entries,
+	    (int64_t)p->bytes, (int64_t)p->packed, (int64_t)p->left);
+}
+
+int
+store_archives_expire(struct store *s, uint64_t before_ns,
+    uint64_t total_bytes)
+{
+	return db_run(s->db, SQL_ARCHIVES_EXPIRE, "ii", (int64_t)before_ns,
+	    (int64_t)total_bytes);
+}
