@@ -332,6 +332,9 @@ gathers(struct stored *s)
 	return true;
 }
 
+/* Somebody waits for a request's commit, so less than bulk may wait. */
+#define MORE_NS	((int64_t)LIMIT_STORE_GATHER_MS * 1000000 / 4)
+
 /*
  * One turn takes a few packets of a channel.  While requests of clients lie
  * there, take them as well: they share the sync.  One that comes alone finds
@@ -347,7 +350,7 @@ takes_more(struct stored *s)
 		return false;
 	now = loop_now_ns();
 	if (w->more_end_ns == 0)
-		w->more_end_ns = now + (int64_t)LIMIT_STORE_GATHER_MS * 1000000;
+		w->more_end_ns = now + MORE_NS;
 	return now < w->more_end_ns;
 }
 

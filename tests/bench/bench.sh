@@ -85,6 +85,20 @@ measure() {
 	wrong "$*: $(tail -n 1 "$W/err")"
 }
 
+# middle OURS FLOOR: of three rounds, whose figures have the prefixes r1_, r2_
+# and r3_, the one with the middle ratio is taken, whole.
+middle() {
+	local round
+
+	round=$(for round in 1 2 3; do
+		echo "$(figure "r${round}_$1") $(figure "r${round}_$2") $round"
+	done | awk 'NF == 3 { print $1 / $2, $3 }' | sort -n |
+	    sed -n '2s/.* //p')
+	sed -n "s/^r${round:-1}_//p" "$W/figures" >"$W/round"
+	sed -i '/^r[123]_/d' "$W/figures"
+	cat "$W/round" >>"$W/figures"
+}
+
 # row NAME OURS UNIT FLOOR WHAT [OP BAR]: OP is <= or >=, BAR a ratio to the
 # floor, or with WHAT "-" an absolute figure.
 row() {
@@ -182,10 +196,16 @@ floor_stop
 
 # page NAME TARGET: against the floor with the same bytes.
 page() {
+	local r
+
 	raw "$2" "$W/page"
 	floor_start "$W/page"
-	measure "floor_$1_" "$client" get "$W/floor.sock" "$2" $((N / 4))
-	measure "$1_" "$client" get "$SOCK" "$2" $((N / 4))
+	for r in r1_ r2_ r3_; do
+		measure "${r}floor_$1_" "$client" get "$W/floor.sock" "$2" \
+		    $((N / 4))
+		measure "$r$1_" "$client" get "$SOCK" "$2" $((N / 4))
+	done
+	middle "$1_get_p50_us" "floor_$1_get_p50_us"
 	floor_stop
 }
 
@@ -229,10 +249,16 @@ launches busy_
 
 head -c $((MIB * 786432)) /dev/urandom | base64 -w 76 |
     head -c $((MIB * 1048576)) >"$W/project/data"
-measure '' "$client" copy "$W/project/data" "$W/home/copied"
-rm -f "$W/home/copied"
-measure '' "$client" stream "$SOCK" "$W/project" "$W/project/data"
-[ "$(figure stream_equal)" = 1 ] || wrong "stored bytes differ from printed"
+# That these bytes reach the disk is not what is measured.
+sync -f "$W/project/data"
+for r in r1_ r2_ r3_; do
+	measure "$r" "$client" copy "$W/project/data" "$W/home/copied"
+	rm -f "$W/home/copied"
+	measure "$r" "$client" stream "$SOCK" "$W/project" "$W/project/data"
+	[ "$(figure "${r}stream_equal")" = 1 ] ||
+	    wrong "stored bytes differ from printed"
+done
+middle stream_s copy_s
 rm -f "$W/project/data"
 
 # --- one compiler, one large file ------------------------------------------------

@@ -119,43 +119,70 @@ wait_exit(const char *path, const char *id, struct page *page)
 	}
 }
 
+static int64_t
+time_page(const char *path, const char *id, uint64_t after)
+{
+	int64_t start = net_now_ns();
+
+	(void)ask_page(path, id, after, 0);
+	return (net_now_ns() - start);
+}
+
 /*
- * All pages are timed, without the parsing between them, and the first and
- * the last tenth are compared.
+ * The first tenth of the pages and the last, in turns: what else the machine
+ * does meanwhile falls on both.
  */
+static void
+compare_ends(char **argv, const uint64_t *cursors, size_t pages)
+{
+	size_t tenth = pages / 10 != 0 ? pages / 10 : 1, i;
+	int64_t *first = samples(tenth), *last = samples(tenth);
+
+	for (i = 0; i < tenth; i++) {
+		first[i] = time_page(argv[0], argv[1], cursors[i]);
+		last[i] = time_page(argv[0], argv[1],
+		    cursors[pages - tenth + i]);
+	}
+	print_percentiles("pages_first", first, tenth);
+	print_percentiles("pages_last", last, tenth);
+	free(first);
+	free(last);
+}
+
+/* All pages are timed, without the parsing between them. */
 int
 verb_pages(int argc, char **argv)
 {
 	struct page page = { 0 };
-	size_t total, pages, i, tenth;
-	uint64_t seen = 0;
-	int64_t *ns, start, all = 0;
+	uint64_t seen = 0, *cursors;
+	int64_t start, all = 0;
+	size_t total, pages, i;
 
 	if (argc != 3)
 		return (2);
 	total = count_arg(argv[2]);
 	pages = (total + PAGE - 1) / PAGE;
-	ns = samples(pages + 1);
+	cursors = calloc(pages + 1, sizeof(*cursors));
+	if (cursors == NULL)
+		err(1, NULL);
 	for (i = 0; i <= pages; i++) {
 		char *body;
 
+		cursors[i] = page.after;
 		start = net_now_ns();
 		body = ask_page(argv[0], argv[1], page.after, 0);
-		ns[i] = net_now_ns() - start;
+		all += i < pages ? net_now_ns() - start : 0;
 		take_page(body, &page);
 		seen += page.count;
 		if (i < pages && page.count == 0)
 			break;
-		all += i < pages ? ns[i] : 0;
 	}
-	tenth = pages / 10 != 0 ? pages / 10 : 1;
-	print_percentiles("pages_first", ns, tenth);
-	print_percentiles("pages_last", ns + pages - tenth, tenth);
-	printf("pages_s %.3f\n", (double)all / 1e9);
-	printf("pages_events %" PRIu64 "\n", seen);
-	free(ns);
 	if (seen != total)
 		errx(1, "%" PRIu64 " of %zu events", seen, total);
+	printf("pages_s %.3f\n", (double)all / 1e9);
+	printf("pages_events %" PRIu64 "\n", seen);
+	compare_ends(argv, cursors, pages);
+	free(cursors);
 	return (0);
 }
 
