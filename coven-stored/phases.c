@@ -119,7 +119,7 @@ on_workspace(struct chan *c, const union msg_any *msg, int *fd)
 	struct job *j;
 
 	(void)fd;
-	if (msg->workspace.policy > POLICY_ALWAYS)
+	if (msg->workspace.policy > POLICY_SCRATCH)
 		return chan_blame(c, "a policy that is none");
 	j = job_new(c->ctx, JOB_WORKSPACE, NULL);
 	j->id = mem_strdup(msg->workspace.id);
