@@ -116,6 +116,16 @@ work_make_scratch(const struct home *h, const struct owner *o,
 	return 0;
 }
 
+/* Not seen is not absent. */
+static bool
+is_absent(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1 &&
+	    errno == ENOENT;
+}
+
 bool
 work_is_scratch(const struct home *h, const struct owner *o, const char *id)
 {
@@ -125,8 +135,7 @@ work_is_scratch(const struct home *h, const struct owner *o, const char *id)
 	if (work < 0)
 		return false;
 	owner_enter(o);
-	is = faccessat(work, ORIGIN, F_OK, AT_SYMLINK_NOFOLLOW) == -1 &&
-	    faccessat(work, "upper", F_OK, AT_SYMLINK_NOFOLLOW) == -1;
+	is = is_absent(work, ORIGIN) && is_absent(work, "upper");
 	owner_leave(o);
 	mem_close(&work);
 	return is;

@@ -189,8 +189,8 @@ selftest_print(struct selftest *s)
 		if (rc == CTL_OK)
 			rc = print_roles(s);
 		(void)printf("\nsandbox mode %s; %zu doors: %zu blocked, "
-		    "%zu open, %zu untried, %zu shut outside as well; %zu processes of the "
-		    "suite: %zu confined\n", s->mode[0] != '\0' ? s->mode :
+		    "%zu open, %zu untried, %zu shut outside as well; "
+		    "%zu processes of the suite: %zu confined\n", s->mode[0] != '\0' ? s->mode :
 		    "unknown", s->ndoors,
 		    count(s, RESULT_BLOCKED), count(s, RESULT_OPEN),
 		    count(s, RESULT_UNTRIED), unproven(s), s->nroles,
