@@ -23,6 +23,7 @@ static const struct {
 	{ "afsCommit", false },
 	{ "afsCommitDryRun", false },
 	/* extensions of this daemon */
+	{ "archives", true },
 	{ "audit", true },
 	{ "sessionArchive", true },
 	{ "sessionChanges", true },

@@ -472,6 +472,8 @@ static const struct job_row rows[JOB__COUNT] = {
 	    phased_done, phased_done },
 	[JOB_FORGET] = { "archives", JOB_REFUSED, forget_apply, forget_done,
 	    NULL },
+	[JOB_ARCHIVE_DROP] = { "removal of an archive", JOB_REFUSED,
+	    archive_drop_apply, archive_drop_done, request_refuse },
 	[JOB_CHANGES] = { "changes", JOB_REFUSED, changes_apply,
 	    changes_done, request_refuse },
 	[JOB_PAIR] = { "paired token", JOB_REFUSED, pair_apply, pair_done,

@@ -348,6 +348,16 @@ int	 store_phase_failed(struct store *, const char *id, uint32_t phase,
 
 int	 store_archive_add(struct store *, uint64_t created_ns,
 	    const struct msg_phased *);
+typedef int	 store_archive_cb(void *ctx, const struct msg_archive_row *);
+/* The newest first, from before that one on; those that go are not told of. */
+int	 store_archives(struct store *, uint64_t before_ns,
+	    const char *before_id, uint32_t limit, store_archive_cb *cb,
+	    void *ctx);
+/* 0, STORE_NOT_FOUND, or -errno. */
+int	 store_archive_get(struct store *, const char *id,
+	    store_archive_cb *cb, void *ctx);
+/* It goes: PHASE_FORGET is its next step. */
+int	 store_archive_drop(struct store *, const char *id);
 /* Those that are older are to go, and the oldest beyond a sum. */
 int	 store_archives_expire(struct store *, uint64_t before_ns,
 	    uint64_t total_bytes);

@@ -91,6 +91,59 @@ store_archive_add(struct store *s, uint64_t created_ns,
 	    (int64_t)p->bytes, (int64_t)p->packed, (int64_t)p->left);
 }
 
+struct archive_walk {
+	store_archive_cb	*cb;
+	void			*ctx;
+	bool			 found;
+};
+
+static int
+on_archive(void *ctx, const struct db_row *row)
+{
+	struct archive_walk *w = ctx;
+	struct msg_archive_row r = {
+		.session = db_text(row, 0, NULL),
+		.created_ns = (uint64_t)db_int(row, 1),
+		.outcome = (uint32_t)db_int(row, 2),
+		.entries = (uint64_t)db_int(row, 3),
+		.bytes = (uint64_t)db_int(row, 4),
+		.packed = (uint64_t)db_int(row, 5),
+		.left = (uint64_t)db_int(row, 6),
+	};
+
+	w->found = true;
+	return w->cb(w->ctx, &r);
+}
+
+int
+store_archives(struct store *s, uint64_t before_ns, const char *before_id,
+    uint32_t limit, store_archive_cb *cb, void *ctx)
+{
+	struct archive_walk w = { .cb = cb, .ctx = ctx };
+
+	return db_query(s->db, SQL_ARCHIVE_PAGE, on_archive, &w, "isi",
+	    (int64_t)(before_ns > INT64_MAX ? INT64_MAX : before_ns),
+	    before_id, (int64_t)limit);
+}
+
+int
+store_archive_get(struct store *s, const char *id, store_archive_cb *cb,
+    void *ctx)
+{
+	struct archive_walk w = { .cb = cb, .ctx = ctx };
+	int r = db_query(s->db, SQL_ARCHIVE_GET, on_archive, &w, "s", id);
+
+	return r < 0 ? r : w.found ? 0 : STORE_NOT_FOUND;
+}
+
+int
+store_archive_drop(struct store *s, const char *id)
+{
+	int r = db_run(s->db, SQL_ARCHIVE_DROPPING, "s", id);
+
+	return r < 0 ? r : db_changes(s->db) != 0 ? 0 : STORE_NOT_FOUND;
+}
+
 int
 store_archives_expire(struct store *s, uint64_t before_ns,
     uint64_t total_bytes)

@@ -170,6 +170,7 @@ enum job_kind {
 	JOB_WORKSPACE,		/* what an ended session left */
 	JOB_PHASED,		/* a step with it was taken */
 	JOB_FORGET,		/* archives that are too old go */
+	JOB_ARCHIVE_DROP,	/* one that a client names goes */
 	JOB_CHANGES,		/* signo: enum work_verb */
 	JOB_PAIR,		/* a token is good from now on */
 	JOB_UNPAIR,
@@ -284,6 +285,16 @@ void	workspace_done(struct stored *, struct job *);
 void	phased_done(struct stored *, struct job *);
 void	forget_done(struct stored *, struct job *);
 chan_handler	on_workspace, on_phased;
+
+/* --- archives.c: what became of them, for clients --- */
+
+/* 0, or -errno with nothing answered. */
+int	archives_reply(struct stored *, struct asked *,
+	    const struct msg_archive_list *);
+int	archive_reply(struct stored *, struct asked *, const char *id);
+int	archive_drop_apply(struct stored *, struct job *);
+void	archive_drop_done(struct stored *, struct job *);
+chan_handler	on_archive_drop;
 
 /* --- writer --- */
 
