@@ -494,5 +494,5 @@ ending_start(struct monitor *m, const char *id, uint32_t phase)
 		return;
 	}
 	e->deadline = (struct timer){ .cb = on_deadline, .ctx = e };
-	timer_start(m->loop, &e->deadline, 2 * LIMIT_PHASE_MS);
+	timer_start(m->loop, &e->deadline, (int64_t)2 * LIMIT_PHASE_MS);
 }
