@@ -17,6 +17,9 @@ struct daemon {
 	char			 sandbox[16];	/* of sessions; "": unknown */
 	bool			 token_mode;	/* each request needs a token */
 	bool			 refused;	/* running, ours is not good */
+	/* what ended sessions left; -1: it does not say */
+	int64_t			 archives, archive_bytes, workspaces;
+	int64_t			 failing, failure_age_s;
 };
 
 #define PROBE_MS	2000
