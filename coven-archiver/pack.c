@@ -16,7 +16,7 @@
 #include "coven-archiver/pack.h"
 
 #define NAMES		16384		/* bytes of names, a level */
-#define BLOCK		(256 << 10)	/* read of a file at a time */
+#define BLOCK		((size_t)256 << 10)	/* read of a file at a time */
 
 struct entry {
 	uint64_t	ino;
