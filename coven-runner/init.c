@@ -52,6 +52,7 @@ static const struct {
 	{ "seal", init_seal, LAUNCH },
 	{ "lock", init_lock, LAUNCH },
 	{ "cwd", init_cwd, LAUNCH },
+	{ "guard", init_guard, LAUNCH },
 	{ "terminal", init_terminal, LAUNCH },
 	{ "drop", init_drop, LAUNCH },
 	{ "filter", init_filter, LAUNCH },
@@ -148,6 +149,8 @@ finish(struct init *in, int status, uint64_t maxrss_kib)
 
 	end_all(in);
 	FAILPOINT("init.before-exit");
+	if (init_guard_sweep(in))
+		msg.limit = BOUND_PROTECTED;
 	if (WIFSIGNALED(status))
 		msg.signo = (uint32_t)WTERMSIG(status);
 	else
@@ -186,8 +189,8 @@ on_runner_end(struct chan *c, int why)
 	log_error("end the session: the runner %s",
 	    why == CHAN_EOF ? "is gone" : "broke the protocol");
 	chan_close(c);
-	if (in->alone)
-		init_alone_kill();
+	end_all(in);
+	(void)init_guard_sweep(in);
 	_exit(1);
 }
 
