@@ -190,8 +190,8 @@ selftest_print(struct selftest *s)
 			rc = print_roles(s);
 		(void)printf("\nsandbox mode %s; %zu doors: %zu blocked, "
 		    "%zu open, %zu untried, %zu shut outside as well; "
-		    "%zu processes of the suite: %zu confined\n", s->mode[0] != '\0' ? s->mode :
-		    "unknown", s->ndoors,
+		    "%zu processes of the suite: %zu confined\n",
+		    s->mode[0] != '\0' ? s->mode : "unknown", s->ndoors,
 		    count(s, RESULT_BLOCKED), count(s, RESULT_OPEN),
 		    count(s, RESULT_UNTRIED), unproven(s), s->nroles,
 		    s->nroles - unconfined(s));
