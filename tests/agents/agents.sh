@@ -186,6 +186,14 @@ said() {
 	output "$1" "$W/said" && grep -qF "$ANSWER" "$W/said"
 }
 
+# A screen is redrawn in pieces: what is equal there already is not sent.
+on_screen() {
+	output "$1" "$W/said" || return
+	sed -i 's/\x1b\[[0-9;?]*[A-Za-z]//g' "$W/said"
+	grep -qE "stand-in-says|says-$$" "$W/said" ||
+	    { tail -c 1000 "$W/said"; false; }
+}
+
 newest() {
 	http GET '/api/v1/sessions?limit=1' && jget "$W/body" sessions.0.id
 }
@@ -262,7 +270,7 @@ agent_on_terminal() {
 	post_agent "$1" interactive
 	t "$label: its provider was asked, with the key" \
 	    wait_for 60 asked "$seen" "$2"
-	t "$label: its answer is on the screen" wait_for 30 said "$ID"
+	t "$label: its answer is on the screen" wait_for 60 on_screen "$ID"
 	is "$label: it is running" "$(session_status "$ID")" running
 	http POST "/api/v1/sessions/$ID/kill" '{}'
 	is "$label: killed" "$STATUS-$(session_status "$ID")" 202-killed
