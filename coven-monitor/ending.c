@@ -12,6 +12,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/worker.h"
+#include "coven-monitor/applying.h"
 #include "coven-monitor/ending.h"
 #include "coven-monitor/idmap.h"
 #include "coven-monitor/point.h"
@@ -416,6 +417,47 @@ forget(struct monitor *m, const char *id)
 	    WORKER_DONE, r < 0 ? strerror(-r) : "");
 }
 
+/*
+ * Nothing is removed while somebody reads it, and what is packed may be read
+ * but not thrown away.
+ */
+bool
+ending_forbids(const struct monitor *m, const char *id, enum work_verb verb)
+{
+	uint32_t phase = PHASE_KEPT;
+
+	if (m->ending != NULL && strcmp(m->ending->id, id) == 0)
+		phase = m->ending->phase;
+	else if (strcmp(m->held, id) == 0)
+		phase = m->held_phase;
+	return phase == PHASE_REMOVE ||
+	    (phase == PHASE_ARCHIVE && verb == WORK_DISCARD);
+}
+
+/* The other way round. */
+static bool
+must_wait(const struct monitor *m, const char *id, uint32_t phase)
+{
+	enum work_verb verb;
+
+	if (!applying_has(m, id, &verb))
+		return false;
+	return phase == PHASE_REMOVE ||
+	    (phase == PHASE_ARCHIVE && verb == WORK_DISCARD);
+}
+
+void
+ending_resume(struct monitor *m)
+{
+	char id[UUID_LEN];
+
+	if (m->held[0] == '\0' || must_wait(m, m->held, m->held_phase))
+		return;
+	memcpy(id, m->held, sizeof(id));
+	m->held[0] = '\0';
+	ending_start(m, id, m->held_phase);
+}
+
 void
 ending_start(struct monitor *m, const char *id, uint32_t phase)
 {
@@ -432,6 +474,11 @@ ending_start(struct monitor *m, const char *id, uint32_t phase)
 	}
 	if (phase == PHASE_FORGET) {
 		forget(m, id);
+		return;
+	}
+	if (must_wait(m, id, phase)) {
+		(void)snprintf(m->held, sizeof(m->held), "%s", id);
+		m->held_phase = phase;
 		return;
 	}
 	e = m->ending = mem_zalloc(1, sizeof(*e));

@@ -476,6 +476,8 @@ static const struct job_row rows[JOB__COUNT] = {
 	    archive_drop_apply, archive_drop_done, request_refuse },
 	[JOB_CHANGES] = { "changes", JOB_REFUSED, changes_apply,
 	    changes_done, request_refuse },
+	[JOB_DISCARDED] = { "discarded", JOB_ENDS, discarded_apply,
+	    discarded_done, discarded_done },
 	[JOB_PAIR] = { "paired token", JOB_REFUSED, pair_apply, pair_done,
 	    request_refuse },
 	[JOB_UNPAIR] = { "revocation", JOB_ENDS, unpair_apply, unpair_done,

@@ -9,9 +9,11 @@
 #include "coven-stored/store_internal.h"
 
 int
-store_workspace_add(struct store *s, const char *id, uint32_t policy)
+store_workspace_add(struct store *s, const char *id, uint32_t policy,
+    bool task, uint64_t now_ns)
 {
-	return db_run(s->db, SQL_WORKSPACE_ADD, "si", id, (int64_t)policy);
+	return db_run(s->db, SQL_WORKSPACE_ADD, "siii", id, (int64_t)policy,
+	    (int64_t)task, (int64_t)now_ns);
 }
 
 int
@@ -71,7 +73,7 @@ store_phase_done(struct store *s, const char *id, uint32_t phase)
 		return db_run(s->db, SQL_ARCHIVE_DROP, "s", id);
 	if (phase == PHASE_REMOVE)
 		return db_run(s->db, SQL_WORKSPACE_DROP, "s", id);
-	return store_workspace_set(s, id, PHASE_KEPT);
+	return db_run(s->db, SQL_WORKSPACE_PACKED, "s", id);
 }
 
 int
@@ -146,8 +148,58 @@ store_archive_drop(struct store *s, const char *id)
 
 int
 store_archives_expire(struct store *s, uint64_t before_ns,
-    uint64_t total_bytes)
+    uint64_t total_bytes, uint32_t count)
 {
-	return db_run(s->db, SQL_ARCHIVES_EXPIRE, "ii", (int64_t)before_ns,
-	    (int64_t)total_bytes);
+	return db_run(s->db, SQL_ARCHIVES_EXPIRE, "iii", (int64_t)before_ns,
+	    (int64_t)total_bytes, (int64_t)count);
+}
+
+int
+store_workspaces_expire(struct store *s, uint64_t before_ns)
+{
+	return db_run(s->db, SQL_WORKSPACES_EXPIRE, "i", (int64_t)before_ns);
+}
+
+/* --- how much there is ---------------------------------------------------- */
+
+#define FAILED	"work_failed_ns"
+
+static int
+on_stats(void *ctx, const struct db_row *row)
+{
+	struct store_work_stats *st = ctx;
+
+	st->archives = (uint64_t)db_int(row, 0);
+	st->bytes = (uint64_t)db_int(row, 1);
+	st->workspaces = (uint64_t)db_int(row, 2);
+	st->failing = (uint64_t)(db_int(row, 3) + db_int(row, 4));
+	return 1;
+}
+
+static int
+on_failed(void *ctx, const struct db_row *row)
+{
+	((struct store_work_stats *)ctx)->failed_ns =
+	    (uint64_t)db_int(row, 0);
+	return 1;
+}
+
+int
+store_work_stats(struct store *s, struct store_work_stats *out)
+{
+	struct store_work_stats st = { 0 };
+	int r = db_query(s->db, SQL_WORKSPACES_STATS, on_stats, &st, "");
+
+	if (r >= 0)
+		r = db_query(s->db, SQL_META_GET, on_failed, &st, "s", FAILED);
+	if (r < 0)
+		return r;
+	*out = st;
+	return 0;
+}
+
+int
+store_work_failed(struct store *s, uint64_t now_ns)
+{
+	return db_run(s->db, SQL_META_SET, "si", FAILED, (int64_t)now_ns);
 }
