@@ -52,6 +52,7 @@ static const struct {
 	{ "seal", init_seal, LAUNCH },
 	{ "lock", init_lock, LAUNCH },
 	{ "cwd", init_cwd, LAUNCH },
+	{ "guard", init_guard, LAUNCH },
 	{ "terminal", init_terminal, LAUNCH },
 	{ "drop", init_drop, LAUNCH },
 	{ "filter", init_filter, LAUNCH },
@@ -136,6 +137,8 @@ finish(struct init *in, int status, uint64_t maxrss_kib)
 	FAILPOINT("init.before-exit");
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
+	if (init_guard_sweep(in))
+		msg.limit = BOUND_PROTECTED;
 	if (WIFSIGNALED(status))
 		msg.signo = (uint32_t)WTERMSIG(status);
 	else
@@ -173,6 +176,9 @@ on_runner_end(struct chan *c, int why)
 	    why == CHAN_EOF ? "is gone" : "broke the protocol");
 	chan_close(c);
 	init_kill_all();
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	(void)init_guard_sweep(c->ctx);
 	_exit(1);
 }
 
