@@ -164,14 +164,17 @@ finish(struct init *in, int status, uint64_t maxrss_kib)
 }
 
 static void
-on_child(void *ctx, int sig)
+on_sig(void *ctx, int sig)
 {
 	struct init *in = ctx;
 	struct rusage used;
 	int status;
 	pid_t pid;
 
-	(void)sig;
+	if (sig == SIGIO) {
+		init_guard_look(in);
+		return;
+	}
 	/* A child that asks its parent to trace it stops: that is no end. */
 	while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0)
 		if (pid == in->payload && !WIFSTOPPED(status))
@@ -463,10 +466,10 @@ init_new(struct init *in, struct loop *loop, const struct init_ids *ids)
 int
 init_serve(struct init *in)
 {
-	static const int sigs[] = { SIGCHLD };
-	int r = loop_signals(in->loop, sigs, nitems(sigs), on_child, in);
+	static const int sigs[] = { SIGCHLD, SIGIO };
+	int r = loop_signals(in->loop, sigs, nitems(sigs), on_sig, in);
 
 	if (r < 0)
-		fatal("watch for children: %s", strerror(-r));
+		fatal("watch for signals: %s", strerror(-r));
 	return loop_run(in->loop);
 }
