@@ -27,8 +27,11 @@ libcommon_a_SOURCES = \
 	common/msg.c common/msg.h common/msg.def \
 	common/net_addr.c common/net_addr.h \
 	common/net_collect.c \
+	common/net_granted.c \
 	common/net_policy.c common/net_policy.h \
+	common/net_route.c \
 	common/net_rule.c common/net_rule.h \
+	common/net_upstream.c common/net_upstream.h \
 	common/plain.c common/plain.h \
 	common/protect.c common/protect.def common/protect.h \
 	common/scope.c common/scope.h \

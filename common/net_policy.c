@@ -5,7 +5,7 @@
 #include "common/conf.h"
 #include "common/limits.h"
 #include "common/mem.h"
-#include "common/net_policy.h"
+#include "common/net_upstream.h"
 
 void
 net_policy_fini(struct net_policy *p)
@@ -14,6 +14,9 @@ net_policy_fini(struct net_policy *p)
 
 	for (i = 0; i < p->n; i++)
 		free(p->v[i].from);
+	for (i = 0; i < p->nup; i++)
+		buf_fini(&p->up[i].bytes);
+	free(p->up);
 	free(p->v);
 	*p = (struct net_policy){ 0 };
 }
@@ -46,7 +49,7 @@ net_policy_reaches(const struct net_policy *p)
 		if (p->v[i].rule.kind == NET_ALLOW ||
 		    p->v[i].rule.kind == NET_ADDRESS)
 			return true;
-	return false;
+	return p->nup != 0;
 }
 
 /* --- as bytes ------------------------------------------------------------ */
@@ -63,25 +66,39 @@ net_policy_encode(const struct net_policy *p, struct buf *out)
 
 		r = msg_encode(out, MSG_NET_RULE, &m);
 	}
+	for (i = 0; r == 0 && i < p->nup; i++)
+		r = buf_add(out, buf_head(&p->up[i].bytes),
+		    buf_left(&p->up[i].bytes));
 	return r;
+}
+
+/* One record. */
+static int
+take(struct net_policy *p, uint32_t type, const union msg_any *m)
+{
+	const char *why;
+
+	if (type == MSG_NET_UPSTREAM)
+		return net_upstream_add(p, &m->net_upstream);
+	if (type != MSG_NET_RULE || m->net_rule.kind >= NET_KIND__COUNT)
+		return -EPROTO;
+	return net_policy_add(p, (enum net_kind)m->net_rule.kind,
+	    m->net_rule.text, m->net_rule.from, &why);
 }
 
 int
 net_policy_decode(struct net_policy *p, const void *bytes, size_t n)
 {
-	const char *at = bytes, *why;
+	const char *at = bytes;
 	union msg_any m;
 	uint32_t type;
 	size_t used;
 	int r;
 
 	while (n != 0) {
-		if (msg_decode(at, n, &type, &m, &used) != 0 ||
-		    type != MSG_NET_RULE ||
-		    m.net_rule.kind >= NET_KIND__COUNT)
+		if (msg_decode(at, n, &type, &m, &used) != 0)
 			return -EPROTO;
-		r = net_policy_add(p, (enum net_kind)m.net_rule.kind,
-		    m.net_rule.text, m.net_rule.from, &why);
+		r = take(p, type, &m);
 		if (r < 0)
 			return r == -EINVAL ? -EPROTO : r;
 		at += used;
@@ -121,11 +138,17 @@ net_policy_host(const struct net_policy *p, const struct net_host *h,
     uint16_t port, bool plain)
 {
 	enum net_kind opens = h->literal ? NET_ADDRESS : NET_ALLOW;
+	const struct net_upstream *up = net_upstream_serving(p, h);
 	size_t i;
 
 	for (i = 0; i < p->n; i++)
 		if (is_about(&p->v[i].rule, NET_DENY, h, port, plain))
 			return by_rule(&p->v[i], false, "denied");
+	/* It has many tenants, and a tunnel leads to all of them. */
+	if (up != NULL)
+		return (struct net_verdict){ .rule = up->row.name,
+		    .from = up->row.from,
+		    .why = "a named upstream serves this host" };
 	for (i = 0; i < p->n; i++)
 		if (is_about(&p->v[i].rule, opens, h, port, plain))
 			return by_rule(&p->v[i], true, "allowed");
@@ -172,6 +195,25 @@ net_policy_ech(const struct net_policy *p, const char *outer, uint16_t port)
 	return by_itself(false, "it hides the name of the host (ECH)");
 }
 
+/* As a client inside would ask for it. */
+static int
+inside_url(const struct net_policy *p, const char *target,
+    struct net_verdict *out)
+{
+	struct net_verdict other;
+	struct net_route r;
+	const char *why;
+
+	if (net_route(p, "GET", target, strlen(target), &r, &why) != 0)
+		return -EINVAL;
+	other = r.verdict;
+	if (!other.allow && net_route(p, "POST", target, strlen(target), &r,
+	    &why) == 0 && r.verdict.allow)
+		other = r.verdict;
+	*out = other;
+	return 0;
+}
+
 int
 net_policy_url(const struct net_policy *p, const char *url,
     struct net_verdict *out)
@@ -179,10 +221,13 @@ net_policy_url(const struct net_policy *p, const char *url,
 	static const char tls[] = "https://", clear[] = "http://";
 	bool plain = strncasecmp(url, clear, strlen(clear)) == 0;
 	uint16_t port = plain ? 80 : 443;
+	const struct net_upstream *up;
 	struct net_verdict v;
 	struct net_host h;
 	size_t n;
 
+	if (strncmp(url, NET_INSIDE "/", strlen(NET_INSIDE "/")) == 0)
+		return inside_url(p, url + strlen(NET_INSIDE), out);
 	if (plain)
 		url += strlen(clear);
 	else if (strncasecmp(url, tls, strlen(tls)) == 0)
@@ -191,7 +236,10 @@ net_policy_url(const struct net_policy *p, const char *url,
 	if (net_host_parse(url, n, &h) < 0 &&
 	    net_authority_parse(url, n, &h, &port) < 0)
 		return -EINVAL;
+	up = plain ? NULL : net_upstream_serving(p, &h);
 	v = net_policy_host(p, &h, port, plain);
+	if (up != NULL && port == up->row.port && v.rule == up->row.name)
+		v = net_route_url(p, up, url + n);
 	if (v.allow && h.literal)
 		v = net_policy_addr(p, &h.addr, port, false);
 	*out = v;

@@ -20,9 +20,13 @@ struct net_policy_row {
 	char		*from;		/* "network.allow", "built in", ... */
 };
 
+struct net_upstream;
+
 struct net_policy {
 	struct net_policy_row	*v;
 	size_t			 n;
+	struct net_upstream	*up;	/* net_upstream.h */
+	size_t			 nup;
 };
 
 /* Who asks.  project is a canonical root, "" for none. */
@@ -52,7 +56,7 @@ void	net_policy_collect(struct net_policy *, const struct conf *,
 /* Can anything be reached at all? */
 bool	net_policy_reaches(const struct net_policy *);
 
-/* As NET_RULE records, and back: 0, -EPROTO or -E2BIG. */
+/* As NET_RULE and NET_UPSTREAM records, and back: 0, -EPROTO or -E2BIG. */
 int	net_policy_encode(const struct net_policy *, struct buf *);
 int	net_policy_decode(struct net_policy *, const void *, size_t);
 
