@@ -341,6 +341,7 @@ entry_fault(enum conf_entry e, const char *s)
 	case ENTRY_PROTECT:
 		return is_protect(s) ? NULL : "must be a protected path, as "
 		    "coven.toml(5) lists them, or PROJECT:PATH";
+	case ENTRY_WORD:
 	case ENTRY_NONE:
 		break;
 	}

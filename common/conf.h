@@ -39,6 +39,7 @@ enum conf_entry {
 	ENTRY_DENY,
 	ENTRY_ADDRESS,
 	ENTRY_ECH,
+	ENTRY_WORD,	/* of a command */
 	ENTRY_GIT,
 	ENTRY_URL,	/* common/net_upstream.h */
 	ENTRY_ROUTE,

@@ -49,8 +49,12 @@ TESTS += tests/unit/test_audit
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c
 tests_unit_test_audit_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_net_addr tests/unit/test_net_policy
-TESTS += tests/unit/test_net_addr tests/unit/test_net_policy
+check_PROGRAMS += tests/unit/test_net_addr tests/unit/test_net_policy \
+	tests/unit/test_net_route
+TESTS += tests/unit/test_net_addr tests/unit/test_net_policy \
+	tests/unit/test_net_route
+tests_unit_test_net_route_SOURCES = tests/unit/test_net_route.c
+tests_unit_test_net_route_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_net_addr_SOURCES = tests/unit/test_net_addr.c
 tests_unit_test_net_addr_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_net_policy_SOURCES = tests/unit/test_net_policy.c

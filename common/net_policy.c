@@ -133,17 +133,31 @@ is_about(const struct net_rule *r, enum net_kind kind,
 	return kind == NET_DENY ? !r->plain || plain : r->plain == plain;
 }
 
+bool
+net_policy_denies(const struct net_policy *p, const struct net_host *h,
+    uint16_t port, bool plain, struct net_verdict *out)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (is_about(&p->v[i].rule, NET_DENY, h, port, plain)) {
+			*out = by_rule(&p->v[i], false, "denied");
+			return true;
+		}
+	return false;
+}
+
 struct net_verdict
 net_policy_host(const struct net_policy *p, const struct net_host *h,
     uint16_t port, bool plain)
 {
 	enum net_kind opens = h->literal ? NET_ADDRESS : NET_ALLOW;
 	const struct net_upstream *up = net_upstream_serving(p, h);
+	struct net_verdict v;
 	size_t i;
 
-	for (i = 0; i < p->n; i++)
-		if (is_about(&p->v[i].rule, NET_DENY, h, port, plain))
-			return by_rule(&p->v[i], false, "denied");
+	if (net_policy_denies(p, h, port, plain, &v))
+		return v;
 	/* It has many tenants, and a tunnel leads to all of them. */
 	if (up != NULL)
 		return (struct net_verdict){ .rule = up->row.name,
@@ -214,6 +228,30 @@ inside_url(const struct net_policy *p, const char *target,
 	return 0;
 }
 
+/* Where upstreams serve the host, the first of them that lets it be read. */
+static void
+served_url(const struct net_policy *p, const struct net_host *h,
+    uint16_t port, const char *path, struct net_verdict *v)
+{
+	const struct net_upstream *up = net_upstream_serving(p, h);
+	struct net_verdict w;
+	size_t i;
+	bool any = false;
+
+	/* Denied whatever allows it, or not refused for this. */
+	if (up == NULL || v->rule != up->row.name)
+		return;
+	for (i = 0; i < p->nup && !v->allow; i++) {
+		if (!net_upstream_is(&p->up[i], h) ||
+		    p->up[i].row.port != port)
+			continue;
+		w = net_route_url(p, &p->up[i], path);
+		if (w.allow || !any)
+			*v = w;
+		any = true;
+	}
+}
+
 int
 net_policy_url(const struct net_policy *p, const char *url,
     struct net_verdict *out)
@@ -221,7 +259,6 @@ net_policy_url(const struct net_policy *p, const char *url,
 	static const char tls[] = "https://", clear[] = "http://";
 	bool plain = strncasecmp(url, clear, strlen(clear)) == 0;
 	uint16_t port = plain ? 80 : 443;
-	const struct net_upstream *up;
 	struct net_verdict v;
 	struct net_host h;
 	size_t n;
@@ -236,10 +273,9 @@ net_policy_url(const struct net_policy *p, const char *url,
 	if (net_host_parse(url, n, &h) < 0 &&
 	    net_authority_parse(url, n, &h, &port) < 0)
 		return -EINVAL;
-	up = plain ? NULL : net_upstream_serving(p, &h);
 	v = net_policy_host(p, &h, port, plain);
-	if (up != NULL && port == up->row.port && v.rule == up->row.name)
-		v = net_route_url(p, up, url + n);
+	if (!plain)
+		served_url(p, &h, port, url + n, &v);
 	if (v.allow && h.literal)
 		v = net_policy_addr(p, &h.addr, port, false);
 	*out = v;

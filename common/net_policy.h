@@ -60,6 +60,9 @@ bool	net_policy_reaches(const struct net_policy *);
 int	net_policy_encode(const struct net_policy *, struct buf *);
 int	net_policy_decode(struct net_policy *, const void *, size_t);
 
+/* Does a rule deny it, whatever allows it?  Then *out is that verdict. */
+bool	net_policy_denies(const struct net_policy *, const struct net_host *,
+	    uint16_t port, bool plain, struct net_verdict *out);
 /* May this host be asked for on this port, by TLS or as plain HTTP? */
 struct net_verdict net_policy_host(const struct net_policy *,
 	    const struct net_host *, uint16_t port, bool plain);

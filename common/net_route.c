@@ -224,6 +224,8 @@ net_route(const struct net_policy *p, const char *method, const char *target,
 	r.verdict = strncmp(r.up->row.name, NET_GIT, strlen(NET_GIT)) == 0 ?
 	    judge_git(p, r.up, method, path, query) :
 	    judge_model(r.up, method, path);
+	(void)net_policy_denies(p, &r.up->host, (uint16_t)r.up->row.port,
+	    false, &r.verdict);
 	*out = r;
 	return 0;
 }

@@ -128,20 +128,23 @@ net_upstream_find(const struct net_policy *p, const char *name, size_t n)
 	return NULL;
 }
 
+bool
+net_upstream_is(const struct net_upstream *up, const struct net_host *h)
+{
+	if (up->host.literal != h->literal)
+		return false;
+	return h->literal ? up->host.addr.len == h->addr.len &&
+	    memcmp(up->host.addr.b, h->addr.b, h->addr.len) == 0 :
+	    strcmp(up->host.name, h->name) == 0;
+}
+
 const struct net_upstream *
 net_upstream_serving(const struct net_policy *p, const struct net_host *h)
 {
 	size_t i;
 
-	for (i = 0; i < p->nup; i++) {
-		const struct net_host *up = &p->up[i].host;
-
-		if (up->literal != h->literal)
-			continue;
-		if (h->literal ? up->addr.len == h->addr.len &&
-		    memcmp(up->addr.b, h->addr.b, h->addr.len) == 0 :
-		    strcmp(up->name, h->name) == 0)
+	for (i = 0; i < p->nup; i++)
+		if (net_upstream_is(&p->up[i], h))
 			return &p->up[i];
-	}
 	return NULL;
 }

@@ -61,6 +61,8 @@ void	net_upstream_collect(struct net_policy *, const struct conf *,
 /* The one by this name, or NULL. */
 const struct net_upstream *net_upstream_find(const struct net_policy *,
 	    const char *name, size_t n);
+/* Does it serve this host, at whatever port? */
+bool	net_upstream_is(const struct net_upstream *, const struct net_host *);
 /* The one that serves this host, at whatever port, or NULL. */
 const struct net_upstream *net_upstream_serving(const struct net_policy *,
 	    const struct net_host *);

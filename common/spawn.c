@@ -103,7 +103,8 @@ child_identity(const struct spawn *s)
 		return;
 	if (s->keep_admin && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1)
 		child_fail("keep capabilities");
-	if (setgroups(s->ngroups, s->groups) == -1 || setresgid(s->gid, s->gid, s->gid) ||
+	if (setgroups(s->ngroups, s->groups) == -1 ||
+	    setresgid(s->gid, s->gid, s->gid) ||
 	    setresuid(s->uid, s->uid, s->uid))
 		child_fail("identity");
 	if (!s->keep_admin)

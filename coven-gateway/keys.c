@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base64.h"
@@ -37,8 +38,12 @@ keys_open_roots(void)
 		"/etc/ssl/ca-bundle.pem",		/* openSUSE */
 		"/etc/ssl/cert.pem",			/* Alpine */
 	};
+	const time_t epoch = 0;
+	struct tm tm;
 	size_t i;
 
+	/* The first use reads the time zone; certificates have times. */
+	(void)gmtime_r(&epoch, &tm);
 	for (i = 0; system_roots == -1 && i < nitems(places); i++)
 		system_roots = open(places[i], O_RDONLY | O_CLOEXEC |
 		    O_NONBLOCK | O_NOCTTY);

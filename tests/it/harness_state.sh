@@ -254,7 +254,9 @@ variables() {
 	is "$LABEL $harness gets the variables that are listed" "$(
 	    sed -n 's/^env<\([^=]*\)=.*/\1/p' "$W/said" | sort)" "$(
 	    printf '%s\n' COVEN_SESSION_ID HOME LANG LC_ALL LOGNAME PATH \
-	    SHELL TERM TMPDIR USER "$@" | sort)"
+	    SHELL TERM TMPDIR USER ALL_PROXY HTTPS_PROXY HTTP_PROXY NO_PROXY \
+	    NODE_USE_ENV_PROXY all_proxy http_proxy https_proxy no_proxy \
+	    "$@" | sort)"
 }
 
 for mode in user root; do
