@@ -47,7 +47,7 @@ worker_name(const char *name, char out[WORKER_NAME_MAX])
 {
 	size_t i;
 
-	for (i = 0; name[i] != '\0' && i < WORKER_NAME_MAX - 1; i++)
+	for (i = 0; i < WORKER_NAME_MAX - 1 && name[i] != '\0'; i++)
 		out[i] = name[i] > ' ' && name[i] <= '~' ? name[i] : '?';
 	out[i] = '\0';
 }

@@ -14,7 +14,7 @@ libapid_a_SOURCES = \
 	coven-apid/http.c coven-apid/http.h \
 	coven-apid/json.c coven-apid/json.h \
 	coven-apid/note.c coven-apid/note.h \
-	coven-apid/on_audit.c \
+	coven-apid/on_archives.c coven-apid/on_audit.c \
 	coven-apid/on_changes.c \
 	coven-apid/on_events.c \
 	coven-apid/on_external.c \

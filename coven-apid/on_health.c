@@ -23,6 +23,7 @@ static const struct {
 	{ "afsCommit", false },
 	{ "afsCommitDryRun", false },
 	/* extensions of this daemon */
+	{ "archives", true },
 	{ "audit", true },
 	{ "sessionArchive", true },
 	{ "sessionChanges", true },
@@ -142,6 +143,23 @@ storage(struct jw *j, const struct apid *apid)
 	jw_object_end(j);
 }
 
+/* What ended sessions left, and what became of it. */
+static void
+archives(struct jw *j, const struct apid *apid)
+{
+	const struct msg_store_stats *w = &apid->writer;
+
+	jw_name(j, "archives");
+	jw_object(j);
+	jw_ku64(j, "count", w->archives);
+	jw_ku64(j, "bytes", w->archive_bytes);
+	jw_ku64(j, "workspaces", w->workspaces);
+	jw_ku64(j, "failing", w->work_failing);
+	past(j, "lastFailureAt", "failureAgeSeconds", w->work_failed_ns,
+	    apid->health_s);
+	jw_object_end(j);
+}
+
 int
 health_on_stats(struct chan *c, const union msg_any *msg, int *fd)
 {
@@ -184,8 +202,10 @@ health_build(struct apid *apid)
 	jw_object_end(&j);
 	event_writer(&j, apid);
 	/* Not before the store has said it. */
-	if (apid->writer.database_bytes != 0)
+	if (apid->writer.database_bytes != 0) {
 		storage(&j, apid);
+		archives(&j, apid);
+	}
 	jw_object_end(&j);
 	buf_clear(&apid->health);
 	conn_format_reply(&apid->health, 200, buf_head(&body),
@@ -195,7 +215,9 @@ health_build(struct apid *apid)
 static bool
 has_aged(const struct apid *apid)
 {
-	return apid->writer.pruned_ns + apid->writer.checkpointed_ns != 0 &&
+	const struct msg_store_stats *w = &apid->writer;
+
+	return (w->pruned_ns | w->checkpointed_ns | w->work_failed_ns) != 0 &&
 	    apid->health_s != this_second();
 }
 

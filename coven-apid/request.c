@@ -130,6 +130,7 @@ static const struct {
 	[API_SESSION_NOT_LIVE] = { 409, false, "session_not_live" },
 	[API_SESSION_LIVE] = { 409, false, "session_live" },
 	[API_SESSION_NO_TERMINAL] = { 422, false, "session_no_terminal" },
+	[API_ARCHIVE_NOT_FOUND] = { 404, false, "archive_not_found" },
 	[API_NO_CHANGES] = { 404, false, "no_changes" },
 	[API_CHANGES_BUSY] = { 409, false, "changes_busy" },
 	[API_CHANGES_FAILED] = { 500, false, "changes_failed" },

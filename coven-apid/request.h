@@ -99,6 +99,7 @@ enum api_error {
 	API_SESSION_NOT_LIVE,
 	API_SESSION_LIVE,
 	API_SESSION_NO_TERMINAL,
+	API_ARCHIVE_NOT_FOUND,
 	API_NO_CHANGES,
 	API_CHANGES_BUSY,
 	API_CHANGES_FAILED,
@@ -188,6 +189,7 @@ handler_fn	on_archive, on_summon, on_delete, on_stats;
 handler_fn	on_launch;
 handler_fn	on_changes, on_apply, on_discard;
 handler_fn	on_input, on_kill, on_signal, on_resize;
+handler_fn	on_archives, on_archive_get, on_archive_delete;
 handler_fn	on_audit;
 handler_fn	on_events, on_session_events, on_log, on_stream;
 handler_fn	on_stop;

@@ -4,7 +4,7 @@
 #include "common/mem.h"
 #include "coven-archiver/links.h"
 
-#define SLOTS	(2u * LINKS_MAX)
+#define SLOTS	((size_t)2 * LINKS_MAX)
 
 static const char forgotten[] = "";
 

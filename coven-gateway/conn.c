@@ -58,11 +58,21 @@ conn_enter(struct conn *c, enum conn_state to)
 
 /* --- beginning and end --------------------------------------------------- */
 
+/* What one side sent goes on at once: it has waited for its own reasons. */
+static void
+no_delay(int fd)
+{
+	int one = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
 void
 conn_new(struct gateway *g, int *fd)
 {
 	struct conn *c = mem_zalloc(1, sizeof(*c));
 
+	no_delay(*fd);
 	c->gw = g;
 	c->in.s = (struct source){ .fd = mem_steal_fd(fd), .cb = on_client,
 	    .ctx = c };
@@ -331,7 +341,6 @@ connect_to(struct conn *c, const struct net_addr *a)
 	struct sockaddr_in v4 = { .sin_family = AF_INET,
 	    .sin_port = htons(c->port) };
 	bool four = a->len == 4;
-	int one = 1;
 
 	memcpy(&v4.sin_addr, a->b, sizeof(v4.sin_addr));
 	memcpy(&v6.sin6_addr, a->b, sizeof(v6.sin6_addr));
@@ -339,8 +348,7 @@ connect_to(struct conn *c, const struct net_addr *a)
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->up.s.fd == -1)
 		return -errno;
-	(void)setsockopt(c->up.s.fd, IPPROTO_TCP, TCP_NODELAY, &one,
-	    sizeof(one));
+	no_delay(c->up.s.fd);
 	if (connect(c->up.s.fd, four ? (struct sockaddr *)&v4 :
 	    (struct sockaddr *)&v6, four ? sizeof(v4) : sizeof(v6)) == -1 &&
 	    errno != EINPROGRESS)

@@ -55,11 +55,12 @@ gateway_report(struct gateway *g)
 bool
 gateway_spend(struct gateway *g, size_t n)
 {
+	/* Nobody counts: the monitor is not woken for a number. */
+	if (g->left == UINT64_MAX)
+		return true;
 	g->used += n;
 	if (g->used >= LIMIT_GATEWAY_REPORT)
 		gateway_report(g);
-	if (g->left == UINT64_MAX)
-		return true;
 	g->left = n < g->left ? g->left - n : 0;
 	return g->left != 0;
 }

@@ -10,6 +10,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "coven-monitor/applying.h"
+#include "coven-monitor/ending.h"
 #include "coven-monitor/idmap.h"
 #include "coven-monitor/session.h"
 #include "coven-monitor/work.h"
@@ -109,6 +110,7 @@ on_exit_of_applier(struct child *c)
 		tell(m, a->serial, WORK_FAILED, "its helper died; what it had "
 		    "begun is taken up by the next one");
 	applying_free(a);
+	ending_resume(m);
 	supervise_check_stop(m);
 }
 
@@ -227,22 +229,38 @@ start(struct applying *a, int *work, char *why, size_t len)
 	return r;
 }
 
-static enum work_code
-check(struct monitor *m, const char *id, char *why, size_t len)
+bool
+applying_has(const struct monitor *m, const char *id, enum work_verb *verb)
 {
-	struct applying *a;
+	const struct applying *a;
+
+	for (a = m->applying; a != NULL && strcmp(a->id, id) != 0; a = a->next)
+		;
+	if (a != NULL)
+		*verb = a->verb;
+	return a != NULL;
+}
+
+static enum work_code
+check(struct monitor *m, const char *id, enum work_verb verb, char *why,
+    size_t len)
+{
+	enum work_verb other;
 
 	if (m->stopping || m->napplying >= LIMIT_CHANGES_AT_ONCE) {
 		(void)snprintf(why, len, "too much is under way");
 		return WORK_BUSY;
 	}
 	/* Two at once would undo each other's beginnings. */
-	for (a = m->applying; a != NULL; a = a->next)
-		if (strcmp(a->id, id) == 0) {
-			(void)snprintf(why, len,
-			    "another request about it is under way");
-			return WORK_BUSY;
-		}
+	if (applying_has(m, id, &other)) {
+		(void)snprintf(why, len,
+		    "another request about it is under way");
+		return WORK_BUSY;
+	}
+	if (ending_forbids(m, id, verb)) {
+		(void)snprintf(why, len, "it is being packed, or removed");
+		return WORK_BUSY;
+	}
 	if (session_find(m, id) != NULL) {
 		(void)snprintf(why, len, "it has not ended");
 		return WORK_BUSY;
@@ -260,7 +278,8 @@ void
 applying_start(struct monitor *m, const struct msg_work_do *msg, int *spec)
 {
 	char why[512] = "";
-	enum work_code code = check(m, msg->id, why, sizeof(why));
+	enum work_code code = check(m, msg->id, msg->verb, why,
+	    sizeof(why));
 	autoclose int work = -1;
 	struct applying *a;
 	int r;

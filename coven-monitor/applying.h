@@ -14,6 +14,8 @@
 void	applying_start(struct monitor *, const struct msg_work_do *, int *spec);
 /* There is nothing: WORK_DONE says so. */
 void	applying_none(struct monitor *, const struct msg_work_do *);
+/* Is one under way about that id?  Which verb. */
+bool	applying_has(const struct monitor *, const char *id, enum work_verb *);
 /* Their stored or the suite ends: what is under way is ended as well. */
 void	applying_stop(struct monitor *);
 

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/failpoint.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/worker.h"
+#include "coven-monitor/applying.h"
 #include "coven-monitor/ending.h"
 #include "coven-monitor/idmap.h"
 #include "coven-monitor/point.h"
@@ -198,6 +200,8 @@ on_ready(struct child *c)
 		.ms = LIMIT_PHASE_MS, .level = conf->archive_level };
 
 	if (e->phase == PHASE_ARCHIVE)
+		FAILPOINT("monitor.work-before-pack");
+	if (e->phase == PHASE_ARCHIVE)
 		(void)chan_send(&c->control, MSG_PACK, &p, e->out);
 	else
 		(void)chan_send(&c->control, MSG_REMOVE, &r, -1);
@@ -258,7 +262,9 @@ finish_archive(struct ending *e)
 	    e->result.code == WORKER_LATE);
 	int r;
 
+	FAILPOINT("monitor.work-before-name");
 	r = name_archive(e->monitor, e->id, good);
+	FAILPOINT("monitor.work-named");
 	if (r < 0) {
 		e->result.code = WORKER_FAILED;
 		(void)snprintf(e->text, sizeof(e->text), "its name: %s",
@@ -273,7 +279,9 @@ finish_remove(struct ending *e)
 
 	if (e->result.code != WORKER_DONE)
 		return;
+	FAILPOINT("monitor.work-before-folder");
 	r = remove_folder(e->monitor, e->id);
+	FAILPOINT("monitor.work-removed");
 	if (r == 0 || r == -ENOENT)
 		return;
 	e->result.code = WORKER_LEFT;
@@ -410,10 +418,54 @@ spawn_worker(struct ending *e)
 static void
 forget(struct monitor *m, const char *id)
 {
-	int r = unlink_archive(m, id);
+	int r;
 
+	FAILPOINT("monitor.work-before-unlink");
+	r = unlink_archive(m, id);
+	FAILPOINT("monitor.work-unlinked");
 	tell_outcome(m, id, PHASE_FORGET, r < 0 ? WORKER_FAILED :
 	    WORKER_DONE, r < 0 ? strerror(-r) : "");
+}
+
+/*
+ * Nothing is removed while somebody reads it, and what is packed may be read
+ * but not thrown away.
+ */
+bool
+ending_forbids(const struct monitor *m, const char *id, enum work_verb verb)
+{
+	uint32_t phase = PHASE_KEPT;
+
+	if (m->ending != NULL && strcmp(m->ending->id, id) == 0)
+		phase = m->ending->phase;
+	else if (strcmp(m->held, id) == 0)
+		phase = m->held_phase;
+	return phase == PHASE_REMOVE ||
+	    (phase == PHASE_ARCHIVE && verb == WORK_DISCARD);
+}
+
+/* The other way round. */
+static bool
+must_wait(const struct monitor *m, const char *id, uint32_t phase)
+{
+	enum work_verb verb;
+
+	if (!applying_has(m, id, &verb))
+		return false;
+	return phase == PHASE_REMOVE ||
+	    (phase == PHASE_ARCHIVE && verb == WORK_DISCARD);
+}
+
+void
+ending_resume(struct monitor *m)
+{
+	char id[UUID_LEN];
+
+	if (m->held[0] == '\0' || must_wait(m, m->held, m->held_phase))
+		return;
+	memcpy(id, m->held, sizeof(id));
+	m->held[0] = '\0';
+	ending_start(m, id, m->held_phase);
 }
 
 void
@@ -434,6 +486,11 @@ ending_start(struct monitor *m, const char *id, uint32_t phase)
 		forget(m, id);
 		return;
 	}
+	if (must_wait(m, id, phase)) {
+		(void)snprintf(m->held, sizeof(m->held), "%s", id);
+		m->held_phase = phase;
+		return;
+	}
 	e = m->ending = mem_zalloc(1, sizeof(*e));
 	e->monitor = m;
 	e->phase = phase;
@@ -447,5 +504,5 @@ ending_start(struct monitor *m, const char *id, uint32_t phase)
 		return;
 	}
 	e->deadline = (struct timer){ .cb = on_deadline, .ctx = e };
-	timer_start(m->loop, &e->deadline, 2 * LIMIT_PHASE_MS);
+	timer_start(m->loop, &e->deadline, (int64_t)2 * LIMIT_PHASE_MS);
 }

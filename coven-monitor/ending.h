@@ -19,5 +19,10 @@ void	ending_announce_all(struct monitor *);
  * lives.
  */
 void	ending_start(struct monitor *, const char *id, uint32_t phase);
+/* A request about a folder is done: the step that it held back is taken. */
+void	ending_resume(struct monitor *);
+/* Is a step under way, or waiting, that this request would disturb? */
+bool	ending_forbids(const struct monitor *, const char *id,
+	    enum work_verb verb);
 
 #endif

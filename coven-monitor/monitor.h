@@ -76,6 +76,8 @@ struct monitor {
 	struct spares		 spare;
 	struct host_view	 view;
 	struct ending		*ending;	/* of a workspace, or NULL */
+	char			 held[UUID_LEN];	/* "": none; else */
+	uint32_t		 held_phase;	/* its step waits */
 	struct applying		*applying;	/* requests of that kind */
 	unsigned		 napplying;
 	struct session		*sessions;	/* a list, newest first */

@@ -79,7 +79,9 @@ on_stored_ready(struct child *c)
 	struct msg_serve serve = { .live = m->nlive,
 	    .pair_max_days = m->conf.pair_max_days,
 	    .archive_days = m->conf.archive_days,
-	    .archive_total_mib = m->conf.archive_total_mib };
+	    .archive_total_mib = m->conf.archive_total_mib,
+	    .archive_count = m->conf.archive_count,
+	    .work_days = m->conf.work_days };
 
 	m->recovered = false;
 	privacy_tell(m, c);

@@ -68,6 +68,8 @@ keep_fields(struct ask *a)
 	KEEP(MSG_SIGNAL, signal, m->signal.id, m->signal.actor);
 	KEEP(MSG_EVENTS, events, m->events.id, m->events.after_event);
 	KEEP(MSG_PAIR_LIST, pair_list, "", "");
+	KEEP(MSG_ARCHIVE_LIST, archive_list, m->archive_list.before_id, "");
+	KEEP(MSG_ARCHIVE_GET, archive_get, m->archive_get.id, "");
 	KEEP(MSG_AUDIT, audit, "", "");
 	KEEP(MSG_CANCEL, cancel, "", "");
 	}
@@ -465,6 +467,25 @@ answer_pairs(struct stored *s, struct ask *a)
 }
 
 static bool
+answer_archives(struct stored *s, struct ask *a)
+{
+	struct msg_archive_list m = a->msg.archive_list;
+	int r;
+
+	m.before_id = a->id;
+	r = archives_reply(s, &a->asked, &m);
+	return r < 0 ? failed(s, a, r) : false;
+}
+
+static bool
+answer_archive(struct stored *s, struct ask *a)
+{
+	int r = archive_reply(s, &a->asked, a->id);
+
+	return r < 0 ? failed(s, a, r) : false;
+}
+
+static bool
 answer_audit(struct stored *s, struct ask *a)
 {
 	const struct msg_audit *m = &a->msg.audit;
@@ -514,6 +535,8 @@ static const struct {
 	{ MSG_SIGNAL, answer_signal },
 	{ MSG_EVENTS, answer_events },
 	{ MSG_PAIR_LIST, answer_pairs },
+	{ MSG_ARCHIVE_LIST, answer_archives },
+	{ MSG_ARCHIVE_GET, answer_archive },
 	{ MSG_AUDIT, answer_audit },
 	{ MSG_CANCEL, answer_cancel },
 };

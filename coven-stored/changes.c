@@ -87,9 +87,24 @@ changes_done(struct stored *s, struct job *j)
 	}
 	m.serial = ++s->serial;
 	*ch = (struct change){ .busy = true, .serial = m.serial,
-	    .asked = j->asked };
+	    .verb = j->signo, .asked = j->asked };
+	memcpy(ch->id, j->id, strlen(j->id) + 1);
 	j->asked.pending = false;
 	stored_tell(s, MSG_WORK_DO, &m, fd);
+}
+
+/* What is left of it is not worth keeping either. */
+int
+discarded_apply(struct stored *s, struct job *j)
+{
+	return store_workspace_set(s->store, j->id, PHASE_REMOVE);
+}
+
+void
+discarded_done(struct stored *s, struct job *j)
+{
+	(void)j;
+	phases_wake(s);
 }
 
 static const enum store_code codes[] = {
@@ -105,6 +120,7 @@ on_work_done(struct chan *c, const union msg_any *msg, int *fd)
 	const struct msg_work_done *m = &msg->work_done;
 	struct stored *s = c->ctx;
 	struct change *ch = NULL;
+	struct job *j;
 	size_t i;
 
 	for (i = 0; i < nitems(s->changes); i++)
@@ -114,6 +130,10 @@ on_work_done(struct chan *c, const union msg_any *msg, int *fd)
 		return 0;	/* from before our earlier life ended */
 	if (m->code >= nitems(codes))
 		return chan_blame(c, "WORK_DONE, code %u", m->code);
+	if (ch->verb == WORK_DISCARD && m->code == WORK_OK) {
+		j = job_new(s, JOB_DISCARDED, NULL);
+		j->id = mem_strdup(ch->id);
+	}
 	stored_reply_fd(s, &ch->asked, codes[m->code], *fd, m->rows, m->more,
 	    m->text);
 	ch->busy = false;

@@ -3,7 +3,7 @@ noinst_LIBRARIES += libstored.a
 libstored_a_CPPFLAGS = $(AM_CPPFLAGS) $(BSD_CFLAGS) $(MD_CFLAGS) \
 	$(SQLITE_CFLAGS)
 libstored_a_SOURCES = \
-	coven-stored/asks.c \
+	coven-stored/archives.c coven-stored/asks.c \
 	coven-stored/changes.c \
 	coven-stored/clean.c coven-stored/clean.h \
 	coven-stored/block.c coven-stored/block.h \

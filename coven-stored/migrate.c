@@ -203,9 +203,18 @@ static const char schema_6[] =
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX archives_by_age ON archives (created_ns, session);";
 
+/*
+ * Whether a workspace was made for its session alone (then it goes at the
+ * end), and when that was.
+ */
+static const char schema_7[] =
+    "ALTER TABLE workspaces ADD COLUMN task INTEGER NOT NULL DEFAULT 0"
+    " CHECK (task IN (0, 1));"
+    "ALTER TABLE workspaces ADD COLUMN left_ns INTEGER NOT NULL DEFAULT 0;";
+
 /* Step i brings version i to i + 1. */
 static const char *const steps[STORE_SCHEMA] = { schema_1,
-    schema_2, schema_3, schema_4, schema_5, schema_6 };
+    schema_2, schema_3, schema_4, schema_5, schema_6, schema_7 };
 
 static int
 run_step(struct db *db, int64_t from, char *why, size_t whylen)

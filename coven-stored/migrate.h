@@ -7,7 +7,7 @@
 #include "coven-stored/sqlite.h"
 
 #define STORE_APPLICATION_ID	0x636f7673	/* "covs" */
-#define STORE_SCHEMA		6
+#define STORE_SCHEMA		7
 
 /*
  * Bring the file to STORE_SCHEMA, each step in a transaction of its own.

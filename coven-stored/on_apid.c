@@ -274,6 +274,8 @@ LATER(on_kill, MSG_KILL)
 LATER(on_signal, MSG_SIGNAL)
 LATER(on_events, MSG_EVENTS)
 LATER(on_pair_list, MSG_PAIR_LIST)
+LATER(on_archive_list, MSG_ARCHIVE_LIST)
+LATER(on_archive_get, MSG_ARCHIVE_GET)
 LATER(on_audit, MSG_AUDIT)
 LATER(on_cancel, MSG_CANCEL)
 
@@ -304,6 +306,9 @@ chan_handler *const stored_apid[MSG__COUNT] = {
 	[MSG_SESSION_ARCHIVE] = on_session_archive,
 	[MSG_SESSION_DELETE] = on_session_delete,
 	[MSG_CHANGES] = on_changes,
+	[MSG_ARCHIVE_LIST] = on_archive_list,
+	[MSG_ARCHIVE_GET] = on_archive_get,
+	[MSG_ARCHIVE_DROP] = on_archive_drop,
 	[MSG_INPUT_CHECK] = on_input_check,
 	[MSG_INPUT] = on_input,
 	[MSG_KILL] = on_kill,

@@ -205,6 +205,8 @@ on_serve(struct chan *c, const union msg_any *msg, int *fd)
 	retention_start(s);
 	s->phases.keep_days = msg->serve.archive_days;
 	s->phases.total_mib = msg->serve.archive_total_mib;
+	s->phases.keep_count = msg->serve.archive_count;
+	s->phases.work_days = msg->serve.work_days;
 	phases_start(s);
 	import_start(s);
 	return 0;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/failpoint.h"
 #include "common/mem.h"
 #include "common/worker.h"
 #include "coven-stored/stored.h"
@@ -24,6 +25,7 @@ tell(struct stored *s, const struct store_phase *p)
 {
 	struct msg_phase m = { .id = p->id, .phase = p->phase };
 
+	FAILPOINT("stored.work-before-order");
 	s->phases.busy = true;
 	stored_tell(s, MSG_PHASE, &m, -1);
 }
@@ -57,6 +59,7 @@ on_look(struct timer *t)
 void
 phases_wake(struct stored *s)
 {
+	s->report.work_due = true;
 	if (s->serving && !s->phases.busy)
 		timer_start(s->loop, &s->phases.timer, 0);
 }
@@ -76,16 +79,23 @@ static int
 expire(struct stored *s)
 {
 	uint64_t now = clock_wall_ns(), keep = s->phases.keep_days * DAY_NS;
+	int r = store_archives_expire(s->store, now > keep ? now - keep : 0,
+	    (uint64_t)s->phases.total_mib << 20, s->phases.keep_count);
 
-	return store_archives_expire(s->store, now > keep ? now - keep : 0,
-	    (uint64_t)s->phases.total_mib << 20);
+	FAILPOINT("stored.work-retention");
+	return r;
 }
 
 int
 forget_apply(struct stored *s, struct job *j)
 {
+	uint64_t now = clock_wall_ns(), keep = s->phases.work_days * DAY_NS;
+	int r = expire(s);
+
 	(void)j;
-	return expire(s);
+	if (r == 0 && keep != 0 && now > keep)
+		r = store_workspaces_expire(s->store, now - keep);
+	return r;
 }
 
 void
@@ -107,7 +117,7 @@ phases_init(struct stored *s)
 void
 phases_start(struct stored *s)
 {
-	timer_start(s->loop, &s->phases.sweep, LIMIT_RETAIN_MS);
+	timer_start(s->loop, &s->phases.sweep, 0);
 	phases_wake(s);
 }
 
@@ -119,11 +129,12 @@ on_workspace(struct chan *c, const union msg_any *msg, int *fd)
 	struct job *j;
 
 	(void)fd;
-	if (msg->workspace.policy > POLICY_ALWAYS)
+	if (msg->workspace.policy > POLICY_ALWAYS || msg->workspace.task > 1)
 		return chan_blame(c, "a policy that is none");
 	j = job_new(c->ctx, JOB_WORKSPACE, NULL);
 	j->id = mem_strdup(msg->workspace.id);
 	j->signo = msg->workspace.policy;
+	j->archive = msg->workspace.task != 0;
 	return 0;
 }
 
@@ -142,11 +153,13 @@ workspace_apply(struct stored *s, struct job *j)
 
 	if (r <= 0)
 		return r;	/* it is known, from before a restart */
-	r = store_workspace_add(s->store, j->id, j->signo);
+	r = store_workspace_add(s->store, j->id, j->signo, j->archive,
+	    j->time_ns);
 	if (r == 0)
 		r = store_phase_get(s->store, j->id, &p);
 	if (r != 0)
 		return r < 0 ? r : -EUCLEAN;
+	FAILPOINT("stored.work-before-row");
 	e.detail = p.phase < nitems(next) ? next[p.phase] : "?";
 	return store_audit(s->store, &e);
 }
@@ -223,6 +236,8 @@ succeeded(struct stored *s, const struct msg_phased *m)
 		    (unsigned long long)m->packed,
 		    (unsigned long long)m->left);
 		r = store_archive_add(s->store, clock_wall_ns(), m);
+		if (r == 0)
+			r = expire(s);
 	}
 	return r == 0 ? record(s, verbs[m->phase], m, detail) : r;
 }
@@ -249,12 +264,16 @@ settle(struct stored *s, const struct msg_phased *m,
 	(void)snprintf(detail, sizeof(detail), "%s: %s: %.256s",
 	    steps[m->phase], worker_outcome(m->code), m->text);
 	r = record(s, AUDIT_WORKSPACE_FAIL, m, detail);
+	if (r == 0)
+		r = store_work_failed(s->store, clock_wall_ns());
 	if (r < 0 || now->phase != m->phase)
 		return r;
 	/* The workspace is there yet: whoever wants it has it. */
 	if (m->phase == PHASE_ARCHIVE && (m->code == WORKER_NONE ||
 	    now->tries + 1 >= LIMIT_PHASE_TRIES))
-		return store_phase_done(s->store, m->id, m->phase);
+		return m->code == WORKER_NONE ? store_phase_done(s->store,
+		    m->id, m->phase) : store_workspace_set(s->store, m->id,
+		    PHASE_KEPT);
 	return store_phase_failed(s->store, m->id, m->phase,
 	    clock_wall_ns() + ms * 1000000);
 }
@@ -273,6 +292,7 @@ phased_apply(struct stored *s, struct job *j)
 		return r;
 	if (!went_well(&any.phased))
 		return settle(s, &any.phased, &now);
+	FAILPOINT("stored.work-before-taken");
 	r = succeeded(s, &any.phased);
 	if (r == 0 && now.phase == any.phased.phase)
 		r = store_phase_done(s->store, any.phased.id,

@@ -12,7 +12,7 @@ void
 report_init(struct stored *s)
 {
 	s->report = (struct report){ .first_seq = store_last_seq(s->store),
-	    .pause = { .cb = on_pause_over } };
+	    .work_due = true, .pause = { .cb = on_pause_over } };
 }
 
 void
@@ -58,12 +58,19 @@ report_send(struct stored *s)
 		m.queued++;
 	p->due = false;
 	look(s);
+	if (p->work_due && store_work_stats(s->store, &p->work) == 0)
+		p->work_due = false;
 	m.database_bytes = p->size.database;
 	m.wal_bytes = p->size.log;
 	m.free_bytes = p->size.free;
 	m.oldest_at = p->oldest;
 	m.pruned_ns = s->retention.swept_ns;
 	m.checkpointed_ns = store_checkpointed_ns(s->store);
+	m.archives = p->work.archives;
+	m.archive_bytes = p->work.bytes;
+	m.workspaces = p->work.workspaces;
+	m.work_failing = p->work.failing;
+	m.work_failed_ns = p->work.failed_ns;
 	(void)chan_send(&s->apid, MSG_STORE_STATS, &m, -1);
 	timer_start(s->loop, &p->pause, LIMIT_STORE_STATS_MS);
 }

@@ -334,7 +334,8 @@ struct store_phase {
 };
 
 /* A session left one; what is to be done follows from how it ended. */
-int	 store_workspace_add(struct store *, const char *id, uint32_t policy);
+int	 store_workspace_add(struct store *, const char *id, uint32_t policy,
+	    bool task, uint64_t now_ns);
 /* Where there is one. */
 int	 store_workspace_set(struct store *, const char *id, uint32_t phase);
 /* What is to be done with that one: 0, STORE_NOT_FOUND or -errno. */
@@ -348,9 +349,32 @@ int	 store_phase_failed(struct store *, const char *id, uint32_t phase,
 
 int	 store_archive_add(struct store *, uint64_t created_ns,
 	    const struct msg_phased *);
-/* Those that are older are to go, and the oldest beyond a sum. */
+typedef int	 store_archive_cb(void *ctx, const struct msg_archive_row *);
+/* The newest first, from before that one on; those that go are not told of. */
+int	 store_archives(struct store *, uint64_t before_ns,
+	    const char *before_id, uint32_t limit, store_archive_cb *cb,
+	    void *ctx);
+/* 0, STORE_NOT_FOUND, or -errno. */
+int	 store_archive_get(struct store *, const char *id,
+	    store_archive_cb *cb, void *ctx);
+/* It goes: PHASE_FORGET is its next step. */
+int	 store_archive_drop(struct store *, const char *id);
+/* Those that are older are to go, and the oldest beyond a sum, a number. */
 int	 store_archives_expire(struct store *, uint64_t before_ns,
-	    uint64_t total_bytes);
+	    uint64_t total_bytes, uint32_t count);
+/* Folders that nobody has asked for since are to go. */
+int	 store_workspaces_expire(struct store *, uint64_t before_ns);
+
+struct store_work_stats {
+	uint64_t	archives, bytes;	/* with those that are to go */
+	uint64_t	workspaces;
+	uint64_t	failing;		/* tried, and to be again */
+	uint64_t	failed_ns;		/* the last one; 0: none */
+};
+
+int	 store_work_stats(struct store *, struct store_work_stats *);
+/* A step failed. */
+int	 store_work_failed(struct store *, uint64_t now_ns);
 
 /* --- paired tokens (store_pairs.c) --- */
 

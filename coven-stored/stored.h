@@ -170,7 +170,9 @@ enum job_kind {
 	JOB_WORKSPACE,		/* what an ended session left */
 	JOB_PHASED,		/* a step with it was taken */
 	JOB_FORGET,		/* archives that are too old go */
+	JOB_ARCHIVE_DROP,	/* one that a client names goes */
 	JOB_CHANGES,		/* signo: enum work_verb */
+	JOB_DISCARDED,		/* what one left was thrown away */
 	JOB_PAIR,		/* a token is good from now on */
 	JOB_UNPAIR,
 	JOB_PAIR_USED,
@@ -201,7 +203,7 @@ struct job {
 	uint32_t		 limit;		/* enum bound */
 	bool			 failed;
 	bool			 drop;		/* JOB_FAILED: never started */
-	bool			 archive;	/* or summon */
+	bool			 archive;	/* or summon; a task's folder */
 	bool			 chosen;	/* writer.c: in this commit */
 	char			*id;		/* owned, or NULL */
 	char			*text;		/* owned, or NULL */
@@ -271,7 +273,8 @@ struct phases {
 	struct timer	 timer;		/* the next look */
 	struct timer	 sweep;		/* of what is too old */
 	bool		 busy;		/* the monitor takes a step */
-	uint32_t	 keep_days, total_mib;
+	uint32_t	 keep_days, total_mib, keep_count;
+	uint32_t	 work_days;	/* 0: for ever */
 };
 
 void	phases_init(struct stored *);
@@ -284,6 +287,16 @@ void	workspace_done(struct stored *, struct job *);
 void	phased_done(struct stored *, struct job *);
 void	forget_done(struct stored *, struct job *);
 chan_handler	on_workspace, on_phased;
+
+/* --- archives.c: what became of them, for clients --- */
+
+/* 0, or -errno with nothing answered. */
+int	archives_reply(struct stored *, struct asked *,
+	    const struct msg_archive_list *);
+int	archive_reply(struct stored *, struct asked *, const char *id);
+int	archive_drop_apply(struct stored *, struct job *);
+void	archive_drop_done(struct stored *, struct job *);
+chan_handler	on_archive_drop;
 
 /* --- writer --- */
 
@@ -316,12 +329,16 @@ void	delete_done(struct stored *, struct job *);
 struct change {
 	bool		 busy;		/* the monitor is asked */
 	uint64_t	 serial;
+	uint32_t	 verb;		/* enum work_verb */
+	char		 id[UUID_LEN];
 	struct asked	 asked;
 };
 
 chan_handler	on_changes, on_work_done;
 int	changes_apply(struct stored *, struct job *);
+int	discarded_apply(struct stored *, struct job *);
 void	changes_done(struct stored *, struct job *);
+void	discarded_done(struct stored *, struct job *);
 void	changes_drop(struct stored *);		/* apid is gone */
 
 /* --- upkeep: work of the store's own, in pieces, when nobody waits --- */
@@ -473,6 +490,8 @@ struct report {
 	uint64_t	 first_seq;	/* when this process began */
 	int64_t		 sized_ns;	/* when it looked at these: */
 	struct store_size size;
+	struct store_work_stats work;
+	bool		 work_due;	/* that has changed */
 	char		 oldest[RFC3339_LEN];
 };
 

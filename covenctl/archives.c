@@ -82,19 +82,18 @@ static chan_handler *const handlers[MSG__COUNT] = {
 static int
 open_extractor(void)
 {
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) -
-	    sizeof(EXTRACTOR));
+	char self[PATH_MAX], path[PATH_MAX + sizeof(EXTRACTOR)];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
 	int fd, up;
 
 	if (n <= 0)
 		return -errno;
-	path[n] = '\0';
+	self[n] = '\0';
 	for (up = 0; up < 2; up++)
-		if ((slash = strrchr(path, '/')) != NULL)
+		if ((slash = strrchr(self, '/')) != NULL)
 			*slash = '\0';
-	(void)strcat(path, "/" EXTRACTOR);
+	(void)snprintf(path, sizeof(path), "%s/" EXTRACTOR, self);
 	fd = open(path, O_PATH | O_CLOEXEC);
 	return fd == -1 ? -errno : fd;
 }

@@ -46,8 +46,15 @@ group_of(const char *word, size_t n, struct buf *b)
 }
 
 /* What completes a verb's first argument; shared by the three writers. */
-enum subject { SUBJECT_NONE, SUBJECT_WORDS, SUBJECT_ID, SUBJECT_VERB,
-	SUBJECT_COMMAND };
+enum subject { SUBJECT_NONE, SUBJECT_WORDS, SUBJECT_ID, SUBJECT_ARCHIVE,
+	SUBJECT_VERB, SUBJECT_COMMAND };
+
+/* What prints the ids, one a line. */
+static const char *const lists[] = {
+	[SUBJECT_ID] = "sessions --all --ids",
+	[SUBJECT_ARCHIVE] = "archives list --ids",
+	[SUBJECT_COMMAND] = NULL,
+};
 
 static enum subject
 subject_of(const struct verb *v)
@@ -55,7 +62,8 @@ subject_of(const struct verb *v)
 	if (v->words != NULL)
 		return SUBJECT_WORDS;
 	if (strncmp(v->args, "ID", 2) == 0)
-		return SUBJECT_ID;
+		return strncmp(v->name, "archives ", 9) == 0 ?
+		    SUBJECT_ARCHIVE : SUBJECT_ID;
 	if (strstr(v->args, "VERB") != NULL)
 		return SUBJECT_VERB;
 	return (v->flags & VERB_COMMAND) != 0 ? SUBJECT_COMMAND :
@@ -116,10 +124,10 @@ bash_rows(struct buf *b)
 		(void)buf_adds(b, "'\n");
 		if (subject_of(&v[i]) == SUBJECT_WORDS)
 			(void)buf_addf(b, "\t\twords='%s'\n", v[i].words);
-		else if (subject_of(&v[i]) == SUBJECT_ID)
-			(void)buf_adds(b, "\t\twords=$(covenctl "
-			    "${home:+--home \"$home\"} sessions --all --ids "
-			    "2>/dev/null)\n");
+		else if (lists[subject_of(&v[i])] != NULL)
+			(void)buf_addf(b, "\t\twords=$(covenctl "
+			    "${home:+--home \"$home\"} %s 2>/dev/null)\n",
+			    lists[subject_of(&v[i])]);
 		else if (subject_of(&v[i]) == SUBJECT_VERB)
 			(void)buf_adds(b, "\t\twords=$verbs\n");
 		else if (subject_of(&v[i]) == SUBJECT_COMMAND)
@@ -243,10 +251,10 @@ zsh_rows(struct buf *b)
 		(void)buf_adds(b, ")\n");
 		if (subject_of(&v[i]) == SUBJECT_WORDS)
 			(void)buf_addf(b, "\t\titems=(%s)\n", v[i].words);
-		else if (subject_of(&v[i]) == SUBJECT_ID)
-			(void)buf_adds(b, "\t\titems=(${(f)\"$(covenctl "
-			    "${home:+--home} $home sessions --all --ids "
-			    "2>/dev/null)\"})\n");
+		else if (lists[subject_of(&v[i])] != NULL)
+			(void)buf_addf(b, "\t\titems=(${(f)\"$(covenctl "
+			    "${home:+--home} $home %s 2>/dev/null)\"})\n",
+			    lists[subject_of(&v[i])]);
 		else if (subject_of(&v[i]) == SUBJECT_VERB)
 			(void)buf_adds(b, "\t\titems=(${verbs%%:*})\n");
 		else if (subject_of(&v[i]) == SUBJECT_COMMAND)
@@ -384,7 +392,7 @@ fish_opts(struct buf *b, const char *name, uint64_t mask)
 static void
 fish_subject(struct buf *b, const struct verb *v)
 {
-	autobuf struct buf verbs = { 0 };
+	autobuf struct buf verbs = { 0 }, ids = { 0 };
 	const char *items = NULL;
 
 	put_verbs(&verbs);
@@ -393,7 +401,10 @@ fish_subject(struct buf *b, const struct verb *v)
 		items = v->words;
 		break;
 	case SUBJECT_ID:
-		items = "(__covenctl_ids)";
+	case SUBJECT_ARCHIVE:
+		(void)buf_addf(&ids, "(__covenctl_ids %s)",
+		    lists[subject_of(v)]);
+		items = buf_head(&ids);
 		break;
 	case SUBJECT_VERB:
 		items = buf_head(&verbs);
@@ -416,7 +427,7 @@ static const char fish_ids[] =
     "\tif set -l i (contains -i -- --home $words)\n"
     "\t\tset home --home $words[(math $i + 1)]\n"
     "\tend\n"
-    "\tcovenctl $home sessions --all --ids 2>/dev/null\n"
+    "\tcovenctl $home $argv 2>/dev/null\n"
     "end\n";
 
 static void

@@ -12,6 +12,7 @@
 #include "common/jsonw.h"
 #include "common/mem.h"
 #include "covenctl/doctor.h"
+#include "covenctl/human.h"
 #include "covenctl/jsonr.h"
 
 static const struct {
@@ -152,6 +153,34 @@ check_auth(struct doctor *d)
 		    "in peer mode, the default, a forwarded socket is you");
 }
 
+#define FAILED_LATELY_S	86400
+
+/* What ended sessions left: nothing to say without a daemon that does. */
+static void
+check_archives(struct doctor *d)
+{
+	const struct daemon *at = &d->daemon;
+	char bytes[32], age[32];
+
+	if (at->state != DAEMON_RUNNING || at->archives < 0)
+		return;
+	human_bytes(at->archive_bytes, "B", bytes, sizeof(bytes));
+	human_age(at->failure_age_s * 1000, age, sizeof(age));
+	if (at->failing > 0 || (at->failure_age_s >= 0 &&
+	    at->failure_age_s < FAILED_LATELY_S))
+		found(d, "archives", FINDING_WARN, "covenctl audit tail "
+		    "--match workspace.fail says which and why", "a step with "
+		    "what a session left failed %s ago; %lld are to be tried "
+		    "again; %lld archives, %s; %lld folders", age,
+		    (long long)at->failing, (long long)at->archives, bytes,
+		    (long long)at->workspaces);
+	else
+		found(d, "archives", FINDING_PASS, NULL,
+		    "%lld archives, %s; %lld folders that sessions left",
+		    (long long)at->archives, bytes,
+		    (long long)at->workspaces);
+}
+
 static void
 check_network(struct doctor *d)
 {
@@ -168,7 +197,7 @@ static void (*const checks[])(struct doctor *) = {
 	check_home_fs, check_home_socket, check_namespaces, check_proc,
 	check_landlock, check_seccomp, check_cgroup, check_idmap,
 	check_users, check_apparmor,
-	check_auth, check_network,
+	check_auth, check_network, check_archives,
 };
 
 /* The nearest folder upwards that is a git working tree. */

@@ -38,6 +38,23 @@ take_identity(const struct jr *v, struct daemon *d)
 	return true;
 }
 
+static void
+take_archives(const struct jr *v, struct daemon *d)
+{
+	struct {
+		const char	*name;
+		int64_t		*to;
+	} numbers[] = {
+		{ "count", &d->archives }, { "bytes", &d->archive_bytes },
+		{ "workspaces", &d->workspaces }, { "failing", &d->failing },
+		{ "failureAgeSeconds", &d->failure_age_s },
+	};
+
+	for (size_t i = 0; i < nitems(numbers); i++)
+		if (!jr_ki64(v, numbers[i].name, numbers[i].to))
+			*numbers[i].to = -1;
+}
+
 /* What the contract's lifecycle clients require of a healthy daemon. */
 static bool
 healthy(struct ctl *ctl, const struct answer *a, struct daemon *d)
@@ -51,6 +68,7 @@ healthy(struct ctl *ctl, const struct answer *a, struct daemon *d)
 	    !take_identity(jr_get(a->doc, "daemon"), d))
 		return false;
 	(void)snprintf(d->version, sizeof(d->version), "%s", version);
+	take_archives(jr_get(a->doc, "archives"), d);
 	d->token_mode = jr_ktrue(jr_get(a->doc, "capabilities"), "tokenAuth");
 	/* Who names a token is where a forwarded socket is, and not its end. */
 	return d->pid == ctl->client.peer.pid ||

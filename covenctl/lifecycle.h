@@ -16,6 +16,9 @@ struct daemon {
 	char			 version[64];
 	bool			 token_mode;	/* each request needs a token */
 	bool			 refused;	/* running, ours is not good */
+	/* what ended sessions left; -1: it does not say */
+	int64_t			 archives, archive_bytes, workspaces;
+	int64_t			 failing, failure_age_s;
 };
 
 #define PROBE_MS	2000

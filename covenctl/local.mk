@@ -2,7 +2,7 @@ noinst_LIBRARIES += libcovenctl.a
 libcovenctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSONC_CFLAGS) $(SMARTCOLS_CFLAGS)
 libcovenctl_a_SOURCES = \
 	covenctl/api.c covenctl/api.h \
-	covenctl/archives.c \
+	covenctl/archives.c covenctl/archives_list.c \
 	covenctl/audit.c covenctl/audit.h covenctl/audit_verify.c \
 	covenctl/bearer.c covenctl/bearer.h \
 	covenctl/client.c covenctl/client.h \

@@ -146,6 +146,9 @@ start_victim(struct world *w)
 
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)setpgid(0, 0);
+		/* One looks through its folder: not from below a closed one. */
+		if (chdir("/") == -1)
+			_exit(127);
 		(void)dup2(open("/dev/null", O_RDWR | O_CLOEXEC),
 		    STDIN_FILENO);
 		(void)dup2(p[1], STDOUT_FILENO);

@@ -196,6 +196,17 @@ static const struct verb verbs[] = {
 	    "Its events and output go with it, and nothing brings them back. "
 	    "A session that runs is refused: kill it first.  On a terminal "
 	    "it asks first; elsewhere --yes must be given." },
+	{ "archives list", "", "archives of what sessions wrote",
+	    verb_archives_list, O(LIMIT) | O(IDS), 0, 0, VERB_HOME, NULL,
+	    "Newest first: of which session, how old, what is in it." },
+	{ "archives show", "ID", "what is known of one", verb_archives_show,
+	    0, 1, 1, VERB_HOME, NULL,
+	    "A line a fact: when it was made, how that ended, how much is in "
+	    "it, and how many things are not." },
+	{ "archives rm", "ID", "remove one", verb_archives_rm, O(YES), 1, 1,
+	    VERB_HOME, NULL,
+	    "The session's record stays, if it is there.  On a terminal it "
+	    "asks first; elsewhere --yes must be given." },
 	{ "archives extract", "ID FOLDER", "unpack what a session wrote",
 	    verb_archives_extract, 0, 2, 2, VERB_HOME, NULL,
 	    "Unpacks the archive of an isolated session into FOLDER, which "

@@ -99,12 +99,13 @@ EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/it/together.py tests/it/upstream_client.py \
 	tests/it/upstream_peer.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
-	tests/vm/inside.sh tests/bench/bench.sh tests/escape/table.py \
+	tests/vm/inside.sh tests/bench/bench.sh tests/bench/tls.py \
+	tests/escape/table.py \
 	tests/agents/agents.sh \
 	tests/agents/model_endpoint.py
 it_tests = \
 	tests/it/add_dirs.sh \
-	tests/it/attach.sh \
+	tests/it/archive_points.sh tests/it/archives_kept.sh tests/it/attach.sh \
 	tests/it/attack_package.sh \
 	tests/it/attack_roots.sh \
 	tests/it/attack_sockets.sh \

@@ -9,6 +9,10 @@
 # /bin/true; of what a session prints, cat of the same bytes to a file on the
 # same file system, then fsync.
 #
+# The gateway's floor is the same client outside, straight to the same server;
+# a configuration gives every session a way out and limits, also those whose
+# launches are measured.
+#
 # The million events are a history that tests/bench/fixture wrote through the
 # store's library before the start; all other figures are of what the suite
 # did itself in this run.
@@ -20,7 +24,7 @@
 # about speed.  Sizes: BENCH_N requests, BENCH_LOAD_MS, BENCH_EVENTS,
 # BENCH_LAUNCHES, BENCH_PAUSE_MS between two of them, BENCH_MIB, BENCH_LIVE
 # sessions, BENCH_IDLE connections, BENCH_FILES of a workspace, BENCH_COMPILES
-# pairs.
+# pairs, BENCH_TLS_MIB.
 set -u
 export LC_ALL=C
 STAGE=${1:?stage} TOOLS=${2:?tools}
@@ -34,6 +38,8 @@ LIVE=${BENCH_LIVE:-500}
 IDLE=${BENCH_IDLE:-10000}
 FILES=${BENCH_FILES:-100000}
 COMPILES=${BENCH_COMPILES:-9}
+TLS_MIB=${BENCH_TLS_MIB:-512}
+TLS=$(cd "$(dirname "$0")" && pwd)/tls.py
 LONG_ID=00000000-0000-4000-8000-000000000001
 W=$(mktemp -d /tmp/coven-bench.XXXXXX) || exit 1
 PIDS=()
@@ -164,6 +170,37 @@ pss_kib() {
 	done | awk '/^Pss:/ { sum += $2 } END { if (sum) print sum }'
 }
 
+# --- a server by TLS, and the rules that let sessions get there -------------
+
+tls_start() {
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+	    -addext subjectAltName=DNS:localhost -keyout "$W/key.pem" \
+	    -out "$W/cert.pem" 2>/dev/null || return
+	mkfifo "$W/tls-ready"
+	python3 "$TLS" serve "$W/cert.pem" "$W/key.pem" >"$W/tls-ready" &
+	PIDS+=($!)
+	read -r -t 20 TLS_PORT <"$W/tls-ready"
+	cp "$TLS" "$W/cert.pem" "$W/project/"
+}
+
+TLS_PORT=443
+tls_start || wrong "no server by TLS"
+cat >"$W/home/coven.toml" <<EOS
+[network]
+connections_per_s = 10000
+[network.harness.exec]
+allow = ["localhost:$TLS_PORT"]
+addresses = ["127.0.0.1:$TLS_PORT"]
+[limits]
+memory_mib = 4096
+processes = 2048
+cpu_s = 3600
+wall_s = 7200
+file_mib = 8192
+output_mib = 4096
+EOS
+chmod 600 "$W/home/coven.toml"
+
 # --- the suite ---------------------------------------------------------------
 
 "$TOOLS/bench/fixture" "$W/home/store" 200 "$LONG_ID" "$EVENTS" ||
@@ -244,6 +281,23 @@ export BENCH_PAUSE_MS=$PAUSE_MS
 launches ''
 unset BENCH_PAUSE_MS
 launches busy_
+
+# --- through the gateway -----------------------------------------------------
+
+# By turns, so that both see the same machine; the first round is to warm up.
+through() {
+	local what=(python3 tls.py measure cert.pem "$TLS_PORT" "$TLS_MIB" "$N")
+	local r
+
+	for r in r0_ r1_ r2_ r3_; do
+		measure "${r}direct_" env -C "$W/project" "${what[@]}"
+		measure "${r}gateway_" "$W/suite/bin/covenctl" exec \
+		    --project "$W/project" -- "${what[@]}" 3128
+		sed -i '/^r0_/d' "$W/figures"
+	done
+	middle gateway_mb_s direct_mb_s
+}
+through
 
 # --- what a session prints -----------------------------------------------------
 
@@ -396,6 +450,12 @@ mib() {
 	    awk -v k="$(figure "$1")" 'BEGIN { printf "%.1f", k / 1024 }'
 }
 
+added() {
+	[ -z "$(figure "gateway_$1")" ] ||
+	    awk -v a="$(figure "direct_$1")" -v b="$(figure "gateway_$1")" \
+	    'BEGIN { printf "%.1f", b - a }'
+}
+
 answer="accept, read, write"
 printf '%-34s %10s %-5s %10s %-20s %6s %-12s\n' figure ours '' floor '' \
     ratio bar
@@ -417,6 +477,10 @@ row "launch to the exit event, p50" "$(figure launch_exit_p50_us)" us \
     "$(figure bwrap_spawn_p50_us)" "bubblewrap, true" "<=" 1.0
 row "$MIB MiB printed, durable" "$(figure stream_s)" s \
     "$(figure copy_s)" "cat to a file, fsync" "<=" 3
+row "$TLS_MIB MiB by TLS, through the gateway" "$(figure gateway_mb_s)" MB/s \
+    "$(figure direct_mb_s)" "straight" ">=" 0.6
+row "  there and back, added, p50" "$(added trip_p50_us)" us "" \
+    "$(figure direct_trip_p50_us) straight" "<=" 300
 row "one compiler, one large file" "$(figure compile_inside_s)" s \
     "$(figure compile_outside_s)" "outside" "<=" 1.03
 row "$LIVE live sessions, each" \
@@ -446,6 +510,8 @@ row "commits, 1 writer, a second" "$(figure lone_commits_per_s)" "" \
     "$(figure syncs_per_s)" "write, fsync"
 row "commits, 64 writers, a second" "$(figure many_commits_per_s)" "" \
     "$(figure syncs_per_s)" "write, fsync"
+row "connecting by TLS, added, p50" "$(added connect_p50_us)" us "" \
+    "$(figure direct_connect_p50_us) straight"
 row "all $EVENTS events" "$(figure pages_s)" s "" ""
 row "launch to the exit event, p50" "$(figure launch_exit_p50_us)" us \
     "$(figure bare_spawn_p50_us)" "bare fork and exec"

@@ -43,6 +43,8 @@ offers "--detach-key" attach --d
 offers "running" sessions --status r
 offers "bash fish zsh" completion ''
 offers "restart" help re
+offers "extract list rm show" archives ''
+offers "" archives rm ''
 offers "--tty" exec --tt
 offers "" exec ls --tt
 offers "$(printf '%s\n' "$first" "$ID" | sort | paste -sd' ')" kill ''

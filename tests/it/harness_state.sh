@@ -244,7 +244,11 @@ state_end() {
 	world_end
 }
 
-# variables HARNESS NAME ...: exactly these.
+# What says where the gateway is.
+WAY_OUT=({HTTPS,HTTP,ALL,NO}_PROXY {https,http,all,no}_proxy
+    NODE_USE_ENV_PROXY)
+
+# variables HARNESS NAME ...: exactly these, and those that every session has.
 variables() {
 	local harness=$1
 
@@ -254,9 +258,7 @@ variables() {
 	is "$LABEL $harness gets the variables that are listed" "$(
 	    sed -n 's/^env<\([^=]*\)=.*/\1/p' "$W/said" | sort)" "$(
 	    printf '%s\n' COVEN_SESSION_ID HOME LANG LC_ALL LOGNAME PATH \
-	    SHELL TERM TMPDIR USER ALL_PROXY HTTPS_PROXY HTTP_PROXY NO_PROXY \
-	    NODE_USE_ENV_PROXY all_proxy http_proxy https_proxy no_proxy \
-	    "$@" | sort)"
+	    SHELL TERM TMPDIR USER "${WAY_OUT[@]}" "$@" | sort)"
 }
 
 for mode in user root; do

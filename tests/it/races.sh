@@ -45,11 +45,12 @@ links() {
 		n=$((n + 1))
 		as_owner ln -s "$place" "$OWNER_HOME/link$n"
 	done
-	# By both names: of the folder that it is in, and of the project.
+	# By both names: of the folder that it is in, and of the project, which
+	# is what the project is called at that moment.
 	launches "a link for the project and its folder" "$(printf \
 	    '{"harness":"exec","projectRoot":"%s","cwd":"sub","argv":%s}' \
 	    "$PROJECT" "$(jlist sh -c 'test -e marker || exit 9
-	    test -e "$1/marker" || exit 9' sh "$PROJECT")")" \
+	    test -z "$PWD" || test -e "${PWD%/sub}/marker" || exit 9')")" \
 	    "$PROJECT" "$OWNER_HOME/link1" "$PROJECT/sub" "$OWNER_HOME/link2"
 }
 

@@ -1,14 +1,21 @@
 #!/bin/bash
 # Every promise of doc/SECURITY.md, and every row of doc/WEAKNESSES.md, names a
-# test, that test exists, and where this run came past it, it passed.  A name in backquotes in the last column of
-# the promise table is a script of tests/it, a unit test, or the name of one
-# line of TAP.
+# test, that test exists, and where this run came past it, it passed.  A name in
+# backquotes in the last column of the promise table is a script of tests/it, a
+# unit test, the name of one line of TAP, or `script: words` for the lines of
+# a script that hold these words.
 . "$(dirname "$0")/../lib.sh"
 W=$(mktemp -d /tmp/coven-it.XXXXXX)
 MONITOR_PID=
 TREE=$(cd "$(dirname "$0")/../.." && pwd)
 
 exists() {
+	case $1 in
+	*': '*)
+		grep -qF -e "${1#*: }" "$TREE/tests/it/${1%%: *}.sh"
+		return
+		;;
+	esac
 	[ -e "$TREE/tests/it/$1.sh" ] || [ -e "$TREE/tests/unit/$1.c" ] ||
 	    [ -e "$TREE/tests/$1" ] ||
 	    grep -rqw -e "$1" -e "row ${1#sandbox_cannot_}" \
@@ -17,6 +24,13 @@ exists() {
 
 # Skipped is not passed: the line says so, and the reader decides.
 failed_in_this_run() {
+	case $1 in
+	*': '*)
+		grep -E "^not ok ${1%%: *} " "${IT_RESULTS:-/dev/null}" |
+		    grep -qF -e "${1#*: }"
+		return
+		;;
+	esac
 	grep -E '^not ok' "${IT_RESULTS:-/dev/null}" |
 	    grep -qE "(^| )$1[a-z0-9_]*( |:|\$)"
 }
@@ -37,7 +51,7 @@ while IFS='|' read -r promise tests; do
 		tap_not_ok "no test for: $promise"
 		continue
 	fi
-	for name in $names; do
+	while read -r name; do
 		if ! exists "$name"; then
 			tap_not_ok "$name does not exist: $promise"
 		elif failed_in_this_run "$name"; then
@@ -45,6 +59,6 @@ while IFS='|' read -r promise tests; do
 		else
 			tap_ok "$name: $promise"
 		fi
-	done
+	done <<<"$names"
 done <"$W/promises"
 tap_done

@@ -23,6 +23,50 @@ packed() { test "$(archives)" = "$1"; }
 left() { test "$(folders)" = "$1"; }
 first() { find "$COVEN_HOME/work" -mindepth 1 -maxdepth 1 -printf '%f\n'; }
 
+# What the daemon says of the one archive there is.
+listed() {
+	local next
+
+	t "it is listed ($MODE)" \
+	    test "$(ctl archives list --ids)" = "$ID"
+	ctl archives show "$ID" >"$W/out"
+	is "with what is not in it ($MODE)" "$(field outcome)" partial
+	is "and how large it is ($MODE)" "$(field packed)" \
+	    "$(stat -c %s "$COVEN_HOME/archives/$ID.tar.zst")"
+	http GET "/api/v1/archives/$ID"
+	is "over HTTP as well ($MODE)" "$STATUS" 200
+	http GET "/api/v1/archives?limit=1"
+	next=$(sed -n 's/.*"nextCursor":\([^}]*\)}/\1/p' "$W/body")
+	is "a page of one is the last ($MODE)" "$STATUS $next" "200 null"
+	http GET "/api/v1/archives?cursor=9-$ID"
+	is "nothing is older than the first second ($MODE)" \
+	    "$(cat "$W/body")" '{"archives":[],"nextCursor":null}'
+	http GET "/api/v1/archives?cursor=1"
+	is "a cursor that is none is refused ($MODE)" "$STATUS" 400
+	http GET "/api/v1/archives?limit=0"
+	is "and so is a page of nothing ($MODE)" "$STATUS" 400
+	http GET /api/v1/archives/none
+	is "an id that is none is not found ($MODE)" "$STATUS" 404
+}
+
+field() { sed -n "s/^$1 *//p" "$W/out"; }
+
+removed() {
+	ctl archives rm "$ID" </dev/null >"$W/out" 2>&1
+	is "it is not removed without a word ($MODE)" $? 2
+	ctl archives rm --yes "$ID" >"$W/out" 2>&1
+	is "it is removed ($MODE)" $? 0
+	t "its file goes ($MODE)" wait_for 10 packed 0
+	http DELETE "/api/v1/archives/$ID"
+	is "it cannot be removed twice ($MODE)" "$STATUS" 404
+	is "the list is empty ($MODE)" "$(ctl archives list --ids)" ""
+	ctl audit tail --match 'archive.*' >"$W/out"
+	t "the audit says who asked for it ($MODE)" \
+	    grep -q "archive.delete  $ID  .*requested" "$W/out"
+	t "and that it was done ($MODE)" \
+	    grep -q "archive.forget .*gone" "$W/out"
+}
+
 one_mode() {
 	world "$1"
 	as_owner mkdir -p "$PROJECT"
@@ -47,6 +91,7 @@ policy = "failed"'
 	ctl audit tail --match 'workspace.*' >"$W/out"
 	t "the audit says what is in it ($MODE)" \
 	    grep -q "workspace.archive .*entries.*left out" "$W/out"
+	listed
 	ctl archives extract "$ID" "$PROJECT/x" >"$W/out" 2>&1
 	is "it is unpacked ($MODE)" "$(as_owner cat "$PROJECT/x/hard")" word
 	is "links as links ($MODE)" \
@@ -56,6 +101,7 @@ policy = "failed"'
 	ctl sacrifice --yes "$ID" >/dev/null
 	t "the folder goes with its record ($MODE)" wait_for 10 left 0
 	is "and the archive stays ($MODE)" "$(archives)" 1
+	removed
 	monitor_stop
 	world_end
 }
