@@ -24,6 +24,7 @@
 
 #define ENTRY	(O_PATH | O_NOFOLLOW | O_CLOEXEC)
 #define LIST_MAX	((size_t)16 << 20)
+#define LINKS_MAX	40
 
 /* --- what the walk sees --- */
 
@@ -149,9 +150,9 @@ init_mount_of(const struct init *in, const char **path)
 	return n == 0 ? &in->project : &in->mounts[n - 1];
 }
 
-/* --- links --- */
+/* --- paths --- */
 
-/* One component more, or one less; -1 where it leads out of the project. */
+/* One component more, or one less; -1 where it leads out of the mount. */
 static int
 step(char path[PATH_MAX], const char *name, size_t n)
 {
@@ -174,48 +175,6 @@ step(char path[PATH_MAX], const char *name, size_t n)
 	memcpy(path + len, name, n);
 	path[len + n] = '\0';
 	return 0;
-}
-
-static int
-steps(char path[PATH_MAX], const char *more)
-{
-	while (*more != '\0') {
-		size_t n = strcspn(more, "/");
-
-		if (step(path, more, n) < 0)
-			return -1;
-		more += n + (more[n] == '/');
-	}
-	return 0;
-}
-
-/* Where a protected name is a link, what it leads to is executed. */
-static int
-follow(struct init *in, int link, const char *number, const char *at)
-{
-	char text[PATH_MAX], path[PATH_MAX], prefix[24];
-	const struct init_mount *m = init_mount_of(in, &number);
-	const char *last = strrchr(at, '/'), *to = text;
-	size_t root = strlen(m->target);
-	ssize_t n = readlinkat(link, "", text, sizeof(text) - 1);
-
-	if (n == -1)
-		return -errno;
-	text[n] = '\0';
-	(void)snprintf(path, sizeof(path), "%.*s",
-	    last != NULL ? (int)(last - at) : 0, at);
-	if (text[0] == '/') {
-		if (strncmp(text, m->target, root) != 0 ||
-		    text[root] != '/')
-			return 0;
-		to = text + root;
-		path[0] = '\0';
-	}
-	if (steps(path, to) < 0 || path[0] == '\0')
-		return 0;
-	(void)snprintf(prefix, sizeof(prefix), "%zu/", m == &in->project ?
-	    (size_t)0 : (size_t)(m - in->mounts) + 1);
-	return add(in, prefix, path);
 }
 
 /* --- mounts --- */
@@ -265,11 +224,10 @@ descend(int *dir, const char *name)
 	return 0;
 }
 
+/* No link on the way to it, and none below it is followed. */
 static int
-protect_one(struct init *in, const char *found)
+place(const struct init_mount *m, const char *path)
 {
-	const char *path = found;
-	const struct init_mount *m = init_mount_of(in, &path);
 	autoclose int dir = openat(m->fd, ".", ENTRY | O_DIRECTORY);
 	autoclose int fd = -1;
 	char name[NAME_MAX + 1];
@@ -288,14 +246,93 @@ protect_one(struct init *in, const char *found)
 	fd = openat(dir, p, ENTRY);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return -errno;
-	if (S_ISLNK(st.st_mode)) {
-		if (is_mount(fd))
-			return 0;	/* links in a ring */
-		r = follow(in, fd, found, path);
-		if (r < 0)
-			return r;
+	/* A link that others led through has its mount. */
+	return S_ISLNK(st.st_mode) && is_mount(fd) ? 0 : mount_self(fd, true);
+}
+
+/* --- links --- */
+
+/* A path on its way to what it names. */
+struct way {
+	const struct init_mount	*m;
+	char			 at[PATH_MAX];	/* so far: no link in it */
+	char			 rest[2 * PATH_MAX];
+	unsigned		 links;
+};
+
+/* In the place of a link comes its text.  1: it leads out of the mount. */
+static int
+substitute(struct way *w, const char *text, const char *rest)
+{
+	size_t root = strlen(w->m->target);
+	char all[2 * PATH_MAX];
+	int n;
+
+	if (text[0] == '/') {
+		if (strncmp(text, w->m->target, root) != 0 ||
+		    (text[root] != '/' && text[root] != '\0'))
+			return 1;
+		text += root;
+		w->at[0] = '\0';
 	}
-	return mount_self(fd, true);
+	n = snprintf(all, sizeof(all), "%s/%s", text, rest);
+	if (n < 0 || (size_t)n >= sizeof(all))
+		return 1;
+	memcpy(w->rest, all, (size_t)n + 1);
+	return 0;
+}
+
+/*
+ * One name further.  A link is covered, so that it leads where it does, and
+ * its text is next.  0, 1: it leads out, or nowhere; or -errno.
+ */
+static int
+walk_on(struct way *w, const char *name, size_t n, const char *rest)
+{
+	char text[PATH_MAX], before[PATH_MAX];
+	ssize_t len;
+	int r;
+
+	memcpy(before, w->at, sizeof(before));
+	if (step(w->at, name, n) < 0)
+		return 1;
+	len = w->at[0] == '\0' ? -1 : readlinkat(w->m->fd, w->at, text,
+	    sizeof(text) - 1);
+	if (len == -1) {
+		memmove(w->rest, rest, strlen(rest) + 1);
+		return 0;
+	}
+	/* The kernel follows no more. */
+	if (++w->links > LINKS_MAX)
+		return 1;
+	text[len] = '\0';
+	r = place(w->m, w->at);
+	memcpy(w->at, before, sizeof(before));
+	return r < 0 ? r : substitute(w, text, rest);
+}
+
+/*
+ * Where a protected name is a link, or lies behind one, what is executed is
+ * what that leads to.
+ */
+static int
+protect_one(struct init *in, const char *path)
+{
+	static struct way w;
+	int r = 0;
+
+	w.m = init_mount_of(in, &path);
+	w.at[0] = '\0';
+	w.links = 0;
+	(void)snprintf(w.rest, sizeof(w.rest), "%s", path);
+	while (r == 0 && w.rest[0] != '\0') {
+		size_t n = strcspn(w.rest, "/");
+
+		r = walk_on(&w, w.rest, n, w.rest + n + (w.rest[n] == '/'));
+	}
+	if (r != 0 || w.at[0] == '\0')
+		return r < 0 ? r : 0;
+	return place(w.m, w.at);
 }
 
 /*
@@ -313,7 +350,6 @@ init_protect(struct init *in)
 {
 	int r = 0;
 
-	/* Links add to the end of the list. */
 	while (r == 0 && buf_left(&in->found) != 0) {
 		autofree char *path = mem_strdup(buf_head(&in->found));
 
