@@ -19,12 +19,12 @@
 
 #include "common/mem.h"
 #include "common/protect.h"
+#include "common/protect_way.h"
 #include "coven-runner/init.h"
 #include "coven-runner/protect.h"
 
 #define ENTRY	(O_PATH | O_NOFOLLOW | O_CLOEXEC)
 #define LIST_MAX	((size_t)16 << 20)
-#define LINKS_MAX	40
 
 /* --- what the walk sees --- */
 
@@ -150,33 +150,6 @@ init_mount_of(const struct init *in, const char **path)
 	return n == 0 ? &in->project : &in->mounts[n - 1];
 }
 
-/* --- paths --- */
-
-/* One component more, or one less; -1 where it leads out of the mount. */
-static int
-step(char path[PATH_MAX], const char *name, size_t n)
-{
-	size_t len = strlen(path);
-	char *slash;
-
-	if (n == 0 || (n == 1 && name[0] == '.'))
-		return 0;
-	if (n == 2 && memcmp(name, "..", 2) == 0) {
-		if (len == 0)
-			return -1;
-		slash = strrchr(path, '/');
-		*(slash != NULL ? slash : path) = '\0';
-		return 0;
-	}
-	if (len + n + 2 > PATH_MAX)
-		return -1;
-	if (len != 0)
-		path[len++] = '/';
-	memcpy(path + len, name, n);
-	path[len + n] = '\0';
-	return 0;
-}
-
 /* --- mounts --- */
 
 static bool
@@ -250,89 +223,30 @@ place(const struct init_mount *m, const char *path)
 	return S_ISLNK(st.st_mode) && is_mount(fd) ? 0 : mount_self(fd, true);
 }
 
-/* --- links --- */
-
-/* A path on its way to what it names. */
-struct way {
-	const struct init_mount	*m;
-	char			 at[PATH_MAX];	/* so far: no link in it */
-	char			 rest[2 * PATH_MAX];
-	unsigned		 links;
-};
-
-/* In the place of a link comes its text.  1: it leads out of the mount. */
-static int
-substitute(struct way *w, const char *text, const char *rest)
-{
-	size_t root = strlen(w->m->target);
-	char all[2 * PATH_MAX];
-	int n;
-
-	if (text[0] == '/') {
-		if (strncmp(text, w->m->target, root) != 0 ||
-		    (text[root] != '/' && text[root] != '\0'))
-			return 1;
-		text += root;
-		w->at[0] = '\0';
-	}
-	n = snprintf(all, sizeof(all), "%s/%s", text, rest);
-	if (n < 0 || (size_t)n >= sizeof(all))
-		return 1;
-	memcpy(w->rest, all, (size_t)n + 1);
-	return 0;
-}
-
-/*
- * One name further.  A link is covered, so that it leads where it does, and
- * its text is next.  0, 1: it leads out, or nowhere; or -errno.
- */
-static int
-walk_on(struct way *w, const char *name, size_t n, const char *rest)
-{
-	char text[PATH_MAX], before[PATH_MAX];
-	ssize_t len;
-	int r;
-
-	memcpy(before, w->at, sizeof(before));
-	if (step(w->at, name, n) < 0)
-		return 1;
-	len = w->at[0] == '\0' ? -1 : readlinkat(w->m->fd, w->at, text,
-	    sizeof(text) - 1);
-	if (len == -1) {
-		memmove(w->rest, rest, strlen(rest) + 1);
-		return 0;
-	}
-	/* The kernel follows no more. */
-	if (++w->links > LINKS_MAX)
-		return 1;
-	text[len] = '\0';
-	r = place(w->m, w->at);
-	memcpy(w->at, before, sizeof(before));
-	return r < 0 ? r : substitute(w, text, rest);
-}
-
 /*
  * Where a protected name is a link, or lies behind one, what is executed is
- * what that leads to.
+ * what that leads to; and the link is covered, so that it leads there.
  */
+static int
+place_each(void *ctx, const char *path, bool link)
+{
+	const struct init_mount *const *m = ctx;
+
+	(void)link;
+	return place(*m, path);
+}
+
 static int
 protect_one(struct init *in, const char *path)
 {
-	static struct way w;
-	int r = 0;
+	static struct protect_way way;
+	const struct init_mount *m = init_mount_of(in, &path);
 
-	w.m = init_mount_of(in, &path);
-	w.at[0] = '\0';
-	w.links = 0;
-	(void)snprintf(w.rest, sizeof(w.rest), "%s", path);
-	while (r == 0 && w.rest[0] != '\0') {
-		size_t n = strcspn(w.rest, "/");
-
-		r = walk_on(&w, w.rest, n, w.rest + n + (w.rest[n] == '/'));
-	}
-	if (r != 0 || w.at[0] == '\0')
-		return r < 0 ? r : 0;
-	return place(w.m, w.at);
+	way.root = m->fd;
+	way.name = m->target;
+	way.each = place_each;
+	way.ctx = &m;
+	return protect_follow(&way, path);
 }
 
 /*
