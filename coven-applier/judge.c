@@ -275,8 +275,8 @@ find_faults(struct applier *a, struct change *c)
 	    leads_out(c->path, c->target) &&
 	    !listed(&a->spec.allow, c->path, false))
 		c->flags |= CHANGE_F_OUTWARD;
-	if (c->kind == CHANGE_SPECIAL || is_shut(c) || strncmp(c->name, APPLY_TEMP,
-	    strlen(APPLY_TEMP)) == 0)
+	if (c->kind == CHANGE_SPECIAL || is_shut(c) ||
+	    strncmp(c->name, APPLY_TEMP, strlen(APPLY_TEMP)) == 0)
 		c->flags |= CHANGE_F_SPECIAL;
 	c->forced = listed(&a->spec.force, c->path, false);
 	if (!c->forced && is_conflict(a, c, replaces))
