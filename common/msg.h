@@ -313,5 +313,6 @@ enum mount_op {			/* INIT_MOUNT.op */
 #define MOUNT_F_MASK	16u	/* sockets and FIFOs below are masked */
 #define MOUNT_F_OURS	32u	/* payloads left it: too many are removed */
 #define MOUNT_F_UPPER	64u	/* the project's upper layer: has no place */
+#define MOUNT_F_PROTECT	128u	/* the owner's: protected paths are in it */
 
 #endif

@@ -52,6 +52,7 @@ struct change {
 	bool		 there;		/* dst is */
 	bool		 dir_changed;	/* names in down came or went */
 	bool		 whiteout, copied;	/* removed; was the project's */
+	bool		 forced;	/* whatever the project did meanwhile */
 	enum change_kind kind;		/* of what is left of it */
 	enum change_what what;
 	uint32_t	 flags;		/* CHANGE_F_ */
@@ -78,6 +79,8 @@ void	names_free(struct names *);
 bool	names_have(const struct names *, const char *);
 /* Remove name and all below it, of any mode.  0 or -errno. */
 int	tree_remove(int dir, const char *name);
+/* From now on nothing is removed but what a session left that has ended. */
+void	tree_alone(void);
 /*
  * Was a file or link at or below name changed since the overlay was made?
  * Folders' own times say nothing: removing from one changes it.

@@ -39,6 +39,16 @@ is_judged(const struct change *c, const char *name)
 	    st.st_mtim.tv_nsec == c->dst.st_mtim.tv_nsec));
 }
 
+/* A folder is what it was if nothing came into it until it was out of reach. */
+static bool
+is_still_judged(struct applier *a, const struct change *c, const char *temp)
+{
+	if (!is_judged(c, temp))
+		return false;
+	return !S_ISDIR(c->dst.st_mode) || c->forced ||
+	    !tree_changed(a, c->down, temp);
+}
+
 /*
  * Some file systems know no flags.  There what was judged is looked at again,
  * and then replaced: a moment in which somebody's write can be lost.
@@ -154,7 +164,7 @@ put_over(struct applier *a, const struct change *c, const char *temp)
 		(void)tree_remove(c->down, temp);
 		return failed(a, c, r);
 	}
-	if (!is_judged(c, temp)) {
+	if (!is_still_judged(a, c, temp)) {
 		(void)rename_at(c->down, temp, c->name, RENAME_EXCHANGE);
 		return lost_race(a, c, temp);
 	}
@@ -169,7 +179,7 @@ take_away(struct applier *a, const struct change *c, const char *temp)
 
 	if (r < 0)
 		return failed(a, c, r);
-	if (!is_judged(c, temp)) {
+	if (!is_still_judged(a, c, temp)) {
 		r = rename_at(c->down, temp, c->name, RENAME_NOREPLACE);
 		(void)fail(a, -EBUSY, "%s changes while it is removed",
 		    c->path);

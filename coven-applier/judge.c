@@ -102,10 +102,15 @@ same(const struct change *c)
 
 /* --- what is wrong with it --- */
 
-/* A link may name what lies in the project, from where it lies itself. */
+/*
+ * A link may name what lies in the project, from where it lies itself.  A
+ * ".." behind a name is another folder than the text says where the name is a
+ * link, so the way up comes first or leads out.
+ */
 static bool
 leads_out(const char *path, const char *to)
 {
+	bool down = false;
 	int depth = 0;
 
 	if (*to == '/')
@@ -115,12 +120,12 @@ leads_out(const char *path, const char *to)
 	while (*to != '\0') {
 		size_t n = strcspn(to, "/");
 
-		if (n == 2 && memcmp(to, "..", 2) == 0)
-			depth--;
-		else if (n != 0 && !(n == 1 && *to == '.'))
-			depth++;
-		if (depth < 0)
-			return true;
+		if (n == 2 && memcmp(to, "..", 2) == 0) {
+			if (down || --depth < 0)
+				return true;
+		} else if (n != 0 && !(n == 1 && *to == '.')) {
+			down = true;
+		}
 		to += n + (to[n] == '/');
 	}
 	return false;
@@ -139,16 +144,47 @@ listed(const struct msg_bin *list, const char *path, bool above)
 	return false;
 }
 
-/* Hooks and configuration of a git folder whatever it is called. */
 static bool
-is_git_folder(int dir)
+has(int dir, const char *name)
 {
 	struct stat st;
 
-	return dir >= 0 &&
-	    fstatat(dir, "HEAD", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (fstatat(dir, "objects", &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-	    fstatat(dir, "commondir", &st, AT_SYMLINK_NOFOLLOW) == 0);
+	return dir >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/*
+ * A git folder whatever it is called, as it will be: git finds out by names,
+ * of which each may come from either side.  down may be -1.
+ */
+static bool
+is_git_folder(int up, int down)
+{
+	return (has(up, "HEAD") || has(down, "HEAD")) &&
+	    (has(up, "objects") || has(down, "objects") ||
+	    has(up, "commondir") || has(down, "commondir"));
+}
+
+/*
+ * What turns a folder into a git folder: its hooks and configuration may have
+ * been brought over before, when they were none.  One that is called .git
+ * never had any that nobody named.
+ */
+static bool
+makes_git_folder(const struct change *c)
+{
+	static const char *const marks[] = { "HEAD", "objects", "commondir" };
+	const char *end = strrchr(c->path, '/');
+	size_t n = end != NULL ? (size_t)(end - c->path) : 0, i;
+
+	if (c->there || is_git_folder(c->down, -1))
+		return false;
+	if ((n == 4 || (n > 4 && c->path[n - 5] == '/')) &&
+	    memcmp(c->path + n - 4, ".git", 4) == 0)
+		return false;
+	for (i = 0; i < nitems(marks); i++)
+		if (strcmp(c->name, marks[i]) == 0)
+			return true;
+	return false;
 }
 
 static bool
@@ -163,8 +199,10 @@ is_protected(const struct change *c)
 		return false;
 	if (protect_covers(c->path))
 		return true;
-	if (!is_git_folder(c->up) && !is_git_folder(c->down))
+	if (!is_git_folder(c->up, c->down))
 		return false;
+	if (makes_git_folder(c))
+		return true;
 	(void)buf_addf(&b, "%s%s", PROTECT_GIT_PREFIX, c->name);
 	return protect_covers(buf_head(&b));
 }
@@ -183,7 +221,7 @@ holds_protected(struct applier *a, int dir, const char *name,
 		return true;
 	if (fd < 0)
 		return fd != -ENOTDIR && fd != -ELOOP && fd != -ENOENT;
-	if (is_git_folder(fd) || depth == APPLY_DEPTH ||
+	if (is_git_folder(fd, -1) || depth == APPLY_DEPTH ||
 	    tree_list(a, fd, &l) < 0)
 		yes = true;
 	for (i = 0; !yes && i < l.n; i++) {
@@ -228,8 +266,8 @@ find_faults(struct applier *a, struct change *c)
 	if (c->kind == CHANGE_SPECIAL || strncmp(c->name, APPLY_TEMP,
 	    strlen(APPLY_TEMP)) == 0)
 		c->flags |= CHANGE_F_SPECIAL;
-	if (is_conflict(a, c, replaces) &&
-	    !listed(&a->spec.force, c->path, false))
+	c->forced = listed(&a->spec.force, c->path, false);
+	if (!c->forced && is_conflict(a, c, replaces))
 		c->flags |= CHANGE_F_CONFLICT;
 }
 

@@ -40,6 +40,7 @@ discard(struct applier *a)
 	size_t i;
 	int r = 0;
 
+	tree_alone();
 	for (i = 0; r == 0 && i < nitems(names); i++) {
 		r = tree_remove(a->work, names[i]);
 		if (r < 0)

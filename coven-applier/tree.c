@@ -13,6 +13,10 @@
 #include "common/mem.h"
 #include "coven-applier/applier.h"
 
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2	452	/* Linux 6.6, the same everywhere */
+#endif
+
 int
 tree_open(int dir, const char *name, uint64_t flags)
 {
@@ -145,6 +149,33 @@ lift(const struct level *top, const char *name)
 	return renameat(from, name, top->fd, to) == -1 ? -errno : 0;
 }
 
+static bool alone;
+
+void
+tree_alone(void)
+{
+	alone = true;
+}
+
+/*
+ * A mode that shuts its owner out is his to change.  By the folder that was
+ * opened as a place: by its name it might be a link by now, and lead out.
+ */
+static int
+open_up(int dir, const char *name)
+{
+	autoclose int place = tree_open(dir, name, O_PATH | O_DIRECTORY);
+
+	if (place < 0)
+		return place;
+	if (syscall(SYS_fchmodat2, place, "", 0700, AT_EMPTY_PATH) == 0)
+		return 0;
+	/* An older kernel: by name, where nobody else is at work. */
+	if (errno != ENOSYS || !alone)
+		return -errno;
+	return fchmodat(dir, name, 0700, 0) == -1 ? -errno : 0;
+}
+
 static int
 push(struct level **top, int dir, const char *name)
 {
@@ -154,9 +185,7 @@ push(struct level **top, int dir, const char *name)
 	if (*top != NULL && (*top)->depth == APPLY_DEPTH)
 		return lift(*top, name);
 	fd = tree_folder(dir, name);
-
-	/* A mode that shuts its owner out is his to change. */
-	if (fd == -EACCES && fchmodat(dir, name, 0700, 0) == 0)
+	if (fd == -EACCES && open_up(dir, name) == 0)
 		fd = tree_folder(dir, name);
 	if (fd < 0)
 		return fd;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "common/failpoint.h"
 #include "common/log.h"
 #include "coven-archiver/pack.h"
 #include "sandbox/role.h"
@@ -28,6 +29,7 @@ on_pack(struct chan *c, const union msg_any *msg, int *fd)
 	if (fstat(*fd, &st) == -1 || st.st_size != 0)
 		return chan_blame(c, "a file that is not empty");
 	pack_tree(ROLE_FD_FOLDER, *fd, &msg->pack, &r);
+	FAILPOINT("archiver.work-packed");
 	answer = (struct msg_packed){ .code = r.code, .entries = r.entries,
 	    .bytes = r.bytes, .packed = r.packed, .special = r.special,
 	    .unreadable = r.unreadable, .changed = r.changed,

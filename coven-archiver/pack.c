@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/failpoint.h"
 #include "common/mem.h"
 #include "coven-archiver/archive.h"
 #include "coven-archiver/links.h"
@@ -272,6 +273,7 @@ pack_entry(struct packing *p, const struct entry *e)
 {
 	struct level *l = &p->levels[p->depth - 1];
 
+	FAILPOINT("archiver.work-entry");
 	(void)snprintf(p->path + l->path_len, sizeof(p->path) - l->path_len,
 	    "%s", e->name);
 	if (e->type == DT_REG)

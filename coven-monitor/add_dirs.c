@@ -106,7 +106,7 @@ add_dirs_plan(struct session *s)
 
 		if (!comes_along(s, i))
 			r = plan_held(s, dir->fd, dir->path, dir->path,
-			    MOUNT_F_MASK);
+			    MOUNT_F_MASK | MOUNT_F_PROTECT);
 	}
 	return r;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/failpoint.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/worker.h"
@@ -199,6 +200,8 @@ on_ready(struct child *c)
 		.ms = LIMIT_PHASE_MS, .level = conf->archive_level };
 
 	if (e->phase == PHASE_ARCHIVE)
+		FAILPOINT("monitor.work-before-pack");
+	if (e->phase == PHASE_ARCHIVE)
 		(void)chan_send(&c->control, MSG_PACK, &p, e->out);
 	else
 		(void)chan_send(&c->control, MSG_REMOVE, &r, -1);
@@ -259,7 +262,9 @@ finish_archive(struct ending *e)
 	    e->result.code == WORKER_LATE);
 	int r;
 
+	FAILPOINT("monitor.work-before-name");
 	r = name_archive(e->monitor, e->id, good);
+	FAILPOINT("monitor.work-named");
 	if (r < 0) {
 		e->result.code = WORKER_FAILED;
 		(void)snprintf(e->text, sizeof(e->text), "its name: %s",
@@ -274,7 +279,9 @@ finish_remove(struct ending *e)
 
 	if (e->result.code != WORKER_DONE)
 		return;
+	FAILPOINT("monitor.work-before-folder");
 	r = remove_folder(e->monitor, e->id);
+	FAILPOINT("monitor.work-removed");
 	if (r == 0 || r == -ENOENT)
 		return;
 	e->result.code = WORKER_LEFT;
@@ -411,8 +418,11 @@ spawn_worker(struct ending *e)
 static void
 forget(struct monitor *m, const char *id)
 {
-	int r = unlink_archive(m, id);
+	int r;
 
+	FAILPOINT("monitor.work-before-unlink");
+	r = unlink_archive(m, id);
+	FAILPOINT("monitor.work-unlinked");
 	tell_outcome(m, id, PHASE_FORGET, r < 0 ? WORKER_FAILED :
 	    WORKER_DONE, r < 0 ? strerror(-r) : "");
 }

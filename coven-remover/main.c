@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "common/failpoint.h"
 #include "common/log.h"
 #include "coven-remover/remove.h"
 #include "sandbox/profile.h"
@@ -38,6 +39,7 @@ on_remove(struct chan *c, const union msg_any *msg, int *fd)
 
 	(void)fd;
 	remove_tree(ROLE_FD_FOLDER, msg->remove.ms, has_own_root(), &got);
+	FAILPOINT("remover.work-emptied");
 	answer = (struct msg_removed){ .code = got.code,
 	    .removed = got.removed, .left = got.left, .mounts = got.mounts,
 	    .flagged = got.flagged, .error = (uint32_t)got.error,

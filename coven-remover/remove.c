@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/failpoint.h"
 #include "common/mem.h"
 #include "coven-remover/remove.h"
 
@@ -185,6 +186,7 @@ remove_entry(struct walk *w, const struct entry *e)
 	int dir = w->levels[w->depth].fd;
 	bool folder = e->type == DT_DIR;
 
+	FAILPOINT("remover.work-entry");
 	if (unlinkat(dir, e->name, folder ? AT_REMOVEDIR : 0) == 0) {
 		w->result->removed++;
 		return;

@@ -52,6 +52,7 @@ static const struct {
 	{ "seal", init_seal, LAUNCH },
 	{ "lock", init_lock, LAUNCH },
 	{ "cwd", init_cwd, LAUNCH },
+	{ "guard", init_guard, LAUNCH },
 	{ "terminal", init_terminal, LAUNCH },
 	{ "drop", init_drop, LAUNCH },
 	{ "filter", init_filter, LAUNCH },
@@ -136,6 +137,8 @@ finish(struct init *in, int status, uint64_t maxrss_kib)
 	FAILPOINT("init.before-exit");
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
+	if (init_guard_sweep(in))
+		msg.limit = BOUND_PROTECTED;
 	if (WIFSIGNALED(status))
 		msg.signo = (uint32_t)WTERMSIG(status);
 	else
@@ -149,14 +152,17 @@ finish(struct init *in, int status, uint64_t maxrss_kib)
 }
 
 static void
-on_child(void *ctx, int sig)
+on_sig(void *ctx, int sig)
 {
 	struct init *in = ctx;
 	struct rusage used;
 	int status;
 	pid_t pid;
 
-	(void)sig;
+	if (sig == SIGIO) {
+		init_guard_look(in);
+		return;
+	}
 	/* A child that asks its parent to trace it stops: that is no end. */
 	while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0)
 		if (pid == in->payload && !WIFSTOPPED(status))
@@ -173,6 +179,9 @@ on_runner_end(struct chan *c, int why)
 	    why == CHAN_EOF ? "is gone" : "broke the protocol");
 	chan_close(c);
 	init_kill_all();
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	(void)init_guard_sweep(c->ctx);
 	_exit(1);
 }
 
@@ -439,10 +448,10 @@ init_new(struct init *in, struct loop *loop, const struct init_ids *ids)
 int
 init_serve(struct init *in)
 {
-	static const int sigs[] = { SIGCHLD };
-	int r = loop_signals(in->loop, sigs, nitems(sigs), on_child, in);
+	static const int sigs[] = { SIGCHLD, SIGIO };
+	int r = loop_signals(in->loop, sigs, nitems(sigs), on_sig, in);
 
 	if (r < 0)
-		fatal("watch for children: %s", strerror(-r));
+		fatal("watch for signals: %s", strerror(-r));
 	return loop_run(in->loop);
 }

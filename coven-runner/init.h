@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "common/chan.h"
+#include "coven-runner/init_guard.h"
 #include "coven-runner/init_watch.h"
 
 #define INIT_TMPFS_MAX	64		/* file systems of our own */
@@ -71,8 +72,9 @@ struct init {
 	size_t			 nown, nstored;
 	size_t			 nmasked, nwalked;
 	struct buf		 open;		/* rows that a policy opens */
-	struct buf		 found;		/* paths: "a\0b/c\0" */
+	struct buf		 found;		/* paths: "0/a\0002/b/c\0" */
 	size_t			 nfound;
+	struct init_guard	 guard;
 
 	/* the payload */
 	bool			 built;		/* all around it */
@@ -181,6 +183,13 @@ int	init_mask(struct init *);	/* of the rows since the last time */
 /* --- init_protect.c --- */
 
 int	init_protect(struct init *);	/* what the walk has found */
+
+/*
+ * A path in the project ("0/a/b") or in the mount of row N ("N+1/a/b"): its
+ * mount, and where the rest begins.
+ */
+const struct init_mount	*init_mount_of(const struct init *,
+	    const char **path);
 
 /* --- init_exec.c --- */
 

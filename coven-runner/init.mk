@@ -7,6 +7,7 @@ libinit_a_SOURCES = \
 	coven-runner/init_dev.c \
 	coven-runner/init_exec.c \
 	coven-runner/init_id.c \
+	coven-runner/init_guard.c coven-runner/init_guard.h \
 	coven-runner/init_mask.c \
 	coven-runner/init_mount.c \
 	coven-runner/init_overlay.c \

@@ -36,7 +36,8 @@ struct level {
 struct walk {
 	struct init	*in;
 	bool		 ours;		/* nobody's but earlier payloads' */
-	bool		 project;	/* what is protected is looked for */
+	bool		 protect;	/* what is protected is looked for */
+	size_t		 number;	/* of the mount, for init_mount_of */
 	const char	*target;
 	struct level	*levels;
 	size_t		 depth;
@@ -141,7 +142,7 @@ look(struct walk *w, struct level *l, const char *name, unsigned char type)
 		return 0;
 	if (++w->in->nwalked > INIT_WALK_MAX)
 		return too_much(w, "entries to look at", INIT_WALK_MAX);
-	if (w->project)
+	if (w->protect)
 		l->saw |= protect_saw(name);
 	if (type == DT_UNKNOWN)
 		type = type_of(l->fd, name);
@@ -216,14 +217,13 @@ unreadable(struct walk *w, int dir, const char *name)
 	    name, true);
 }
 
-/* The folder's own path in the project, "" or with a '/' at its end. */
 static int
 find_protected(struct walk *w, struct level *l)
 {
 	autobuf struct buf path = { 0 };
 	size_t i;
 
-	if (!w->project)
+	if (!w->protect)
 		return 0;
 	if (w->depth == 1)
 		l->saw |= SAW_ROOT;
@@ -231,10 +231,10 @@ find_protected(struct walk *w, struct level *l)
 		l->saw |= SAW_GIT_NAME;
 	if (!protect_wanted(l->saw))
 		return 0;
+	(void)buf_addf(&path, "%zu/", w->number);
 	for (i = 1; i < w->depth; i++)
 		(void)buf_addf(&path, "%s/", w->levels[i].name);
-	return protect_find(w->in, l->fd, buf_left(&path) != 0 ?
-	    buf_head(&path) : "", l->saw);
+	return protect_find(w->in, l->fd, buf_head(&path), l->saw);
 }
 
 static int
@@ -285,8 +285,9 @@ walk(struct init *in, const struct init_mount *m)
 	autofree struct level *levels = mem_zalloc(INIT_DEPTH_MAX,
 	    sizeof(*levels));
 	struct walk w = { .in = in, .ours = m->flags & MOUNT_F_OURS,
-	    .project = m == &in->project, .target = m->target,
-	    .levels = levels };
+	    .protect = m == &in->project || (m->flags & MOUNT_F_PROTECT),
+	    .number = m == &in->project ? 0 : (size_t)(m - in->mounts) + 1,
+	    .target = m->target, .levels = levels };
 	int r;
 
 	r = enter(&w, m->fd, ".");

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -132,8 +133,20 @@ protect_find(struct init *in, int dir, const char *prefix, unsigned saw)
 		present(dir, row->path, git, path);
 		if (path[0] != '\0')
 			r = add(in, prefix, path);
+		else if (strcmp(row->path, PROTECT_GIT_PREFIX GUARDED) == 0)
+			r = init_guard_add(in, prefix);
 	}
 	return r;
+}
+
+const struct init_mount *
+init_mount_of(const struct init *in, const char **path)
+{
+	char *rest;
+	size_t n = strtoul(*path, &rest, 10);
+
+	*path = rest + (*rest == '/');
+	return n == 0 ? &in->project : &in->mounts[n - 1];
 }
 
 /* --- links --- */
@@ -178,11 +191,12 @@ steps(char path[PATH_MAX], const char *more)
 
 /* Where a protected name is a link, what it leads to is executed. */
 static int
-follow(struct init *in, int link, const char *at)
+follow(struct init *in, int link, const char *number, const char *at)
 {
-	char text[PATH_MAX], path[PATH_MAX];
+	char text[PATH_MAX], path[PATH_MAX], prefix[24];
+	const struct init_mount *m = init_mount_of(in, &number);
 	const char *last = strrchr(at, '/'), *to = text;
-	size_t root = strlen(in->project.target);
+	size_t root = strlen(m->target);
 	ssize_t n = readlinkat(link, "", text, sizeof(text) - 1);
 
 	if (n == -1)
@@ -191,7 +205,7 @@ follow(struct init *in, int link, const char *at)
 	(void)snprintf(path, sizeof(path), "%.*s",
 	    last != NULL ? (int)(last - at) : 0, at);
 	if (text[0] == '/') {
-		if (strncmp(text, in->project.target, root) != 0 ||
+		if (strncmp(text, m->target, root) != 0 ||
 		    text[root] != '/')
 			return 0;
 		to = text + root;
@@ -199,7 +213,9 @@ follow(struct init *in, int link, const char *at)
 	}
 	if (steps(path, to) < 0 || path[0] == '\0')
 		return 0;
-	return add(in, "", path);
+	(void)snprintf(prefix, sizeof(prefix), "%zu/", m == &in->project ?
+	    (size_t)0 : (size_t)(m - in->mounts) + 1);
+	return add(in, prefix, path);
 }
 
 /* --- mounts --- */
@@ -250,9 +266,11 @@ descend(int *dir, const char *name)
 }
 
 static int
-protect_one(struct init *in, const char *path)
+protect_one(struct init *in, const char *found)
 {
-	autoclose int dir = openat(in->project.fd, ".", ENTRY | O_DIRECTORY);
+	const char *path = found;
+	const struct init_mount *m = init_mount_of(in, &path);
+	autoclose int dir = openat(m->fd, ".", ENTRY | O_DIRECTORY);
 	autoclose int fd = -1;
 	char name[NAME_MAX + 1];
 	const char *p = path, *slash;
@@ -273,7 +291,7 @@ protect_one(struct init *in, const char *path)
 	if (S_ISLNK(st.st_mode)) {
 		if (is_mount(fd))
 			return 0;	/* links in a ring */
-		r = follow(in, fd, path);
+		r = follow(in, fd, found, path);
 		if (r < 0)
 			return r;
 	}
@@ -304,8 +322,7 @@ init_protect(struct init *in)
 		if (is_gone(r))
 			r = 0;
 		else if (r < 0)
-			return init_fail(in, r, "protect %s in %s", path,
-			    in->project.target);
+			return init_fail(in, r, "protect %s", path);
 	}
 	return r;
 }

@@ -55,13 +55,16 @@ watch_number(const char *text, const char *key)
 	return 0;
 }
 
-/* At the least and at the most: what is shared is not known to be. */
+/*
+ * At the least and at the most: what is shared is not known to be.  Page
+ * tables are memory too: a page of them for 2 MiB of which one byte was read.
+ */
 static void
 add_status(struct watch_seen *s, const char *text)
 {
 	s->threads += watch_number(text, "Threads");
 	s->private_bytes += (watch_number(text, "RssAnon") +
-	    watch_number(text, "VmSwap")) * KIB;
+	    watch_number(text, "VmSwap") + watch_number(text, "VmPTE")) * KIB;
 	s->mapped += watch_number(text, "RssShmem") * KIB;
 }
 
@@ -69,19 +72,20 @@ add_status(struct watch_seen *s, const char *text)
 static void
 add_rollup(struct watch_seen *s, int proc, const char *pid)
 {
-	char path[300], text[2048];
+	char path[300], text[4096], rollup[2048];
 
+	(void)snprintf(path, sizeof(path), "%s/status", pid);
+	(void)read_small(proc, path, text, sizeof(text));
 	(void)snprintf(path, sizeof(path), "%s/smaps_rollup", pid);
-	if (read_small(proc, path, text, sizeof(text))) {
-		s->private_bytes += (watch_number(text, "Pss_Anon") +
-		    watch_number(text, "SwapPss")) * KIB;
-		s->mapped += watch_number(text, "Pss_Shmem") * KIB;
+	if (read_small(proc, path, rollup, sizeof(rollup))) {
+		s->private_bytes += (watch_number(rollup, "Pss_Anon") +
+		    watch_number(rollup, "SwapPss") +
+		    watch_number(text, "VmPTE")) * KIB;
+		s->mapped += watch_number(rollup, "Pss_Shmem") * KIB;
 		return;
 	}
 	/* One that does not let itself be looked at counts in full. */
-	(void)snprintf(path, sizeof(path), "%s/status", pid);
-	if (read_small(proc, path, text, sizeof(text)))
-		add_status(s, text);
+	add_status(s, text);
 }
 
 /* --- memory that is in no process --------------------------------------- */

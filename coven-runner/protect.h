@@ -1,6 +1,6 @@
 /*
- * Protected paths in a project (common/protect.def), as the walk of
- * init_mask.c comes past them.
+ * Protected paths in a project and in folders that were added to it
+ * (common/protect.def), as the walk of init_mask.c comes past them.
  */
 #ifndef COVEN_RUNNER_PROTECT_H
 #define COVEN_RUNNER_PROTECT_H
@@ -22,7 +22,7 @@ enum protect_saw {
 unsigned protect_saw(const char *name);
 /* May something protected lie in such a folder? */
 bool	 protect_wanted(unsigned saw);
-/* Remember what does.  prefix: its path in the project, "" or "a/b/". */
+/* Remember what does.  prefix: its path for init_mount_of, with a '/'. */
 int	 protect_find(struct init *, int dir, const char *prefix,
 	    unsigned saw);
 

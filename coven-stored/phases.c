@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/failpoint.h"
 #include "common/mem.h"
 #include "common/worker.h"
 #include "coven-stored/stored.h"
@@ -24,6 +25,7 @@ tell(struct stored *s, const struct store_phase *p)
 {
 	struct msg_phase m = { .id = p->id, .phase = p->phase };
 
+	FAILPOINT("stored.work-before-order");
 	s->phases.busy = true;
 	stored_tell(s, MSG_PHASE, &m, -1);
 }
@@ -77,9 +79,11 @@ static int
 expire(struct stored *s)
 {
 	uint64_t now = clock_wall_ns(), keep = s->phases.keep_days * DAY_NS;
-
-	return store_archives_expire(s->store, now > keep ? now - keep : 0,
+	int r = store_archives_expire(s->store, now > keep ? now - keep : 0,
 	    (uint64_t)s->phases.total_mib << 20, s->phases.keep_count);
+
+	FAILPOINT("stored.work-retention");
+	return r;
 }
 
 int
@@ -155,6 +159,7 @@ workspace_apply(struct stored *s, struct job *j)
 		r = store_phase_get(s->store, j->id, &p);
 	if (r != 0)
 		return r < 0 ? r : -EUCLEAN;
+	FAILPOINT("stored.work-before-row");
 	e.detail = p.phase < nitems(next) ? next[p.phase] : "?";
 	return store_audit(s->store, &e);
 }
@@ -287,6 +292,7 @@ phased_apply(struct stored *s, struct job *j)
 		return r;
 	if (!went_well(&any.phased))
 		return settle(s, &any.phased, &now);
+	FAILPOINT("stored.work-before-taken");
 	r = succeeded(s, &any.phased);
 	if (r == 0 && now.phase == any.phased.phase)
 		r = store_phase_done(s->store, any.phased.id,

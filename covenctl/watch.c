@@ -286,7 +286,12 @@ say_limit(struct watch *w, const char *limit)
 	if (limit == NULL)
 		return;
 	text_line(&name, limit, strlen(limit), 64);
-	if (!w->lines)
+	if (w->lines)
+		return;
+	if (strcmp(limit, "protected") == 0)
+		ctl_err("session %s: ended: it made what git would have "
+		    "believed", w->id);
+	else
 		ctl_err("session %s: ended by its %s limit", w->id,
 		    buf_head(&name));
 }

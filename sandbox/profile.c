@@ -118,7 +118,7 @@ static const struct profile profiles[ROLE__COUNT] = {
 	},
 	[ROLE_APPLIER] = {
 		.namespaces = EVERY_NS,
-		.root = ROOT_EMPTY,
+		.root = ROOT_FOLDERS,
 		.last_fd = ROLE_FD_FOLDER2,
 		/* two descriptors a folder deep */
 		.limits = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 4096 } },
@@ -224,7 +224,8 @@ is_needed(enum needs needs, const struct entry *e)
 	case MOUNTS:
 		return e->mounts;
 	case FOLDER:
-		return e->profile->root == ROOT_FOLDER;
+		return e->profile->root == ROOT_FOLDER ||
+		    e->profile->root == ROOT_FOLDERS;
 	}
 	return true;
 }

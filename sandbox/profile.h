@@ -18,10 +18,12 @@
 enum profile_root {
 	ROOT_EMPTY,		/* a read-only root without a name in it */
 	ROOT_FOLDER,		/* the same, and ROLE_FD_FOLDER at /store */
-	ROOT_FILES,		/* the same, and some of the host's /etc */
+	ROOT_FOLDERS,		/* the same, and ROLE_FD_FOLDER2 at /beside */
+	ROOT_FILES,		/* ROOT_EMPTY, and some of the host's /etc */
 };
 
 #define PROFILE_FOLDER	"/store"
+#define PROFILE_FOLDER2	"/beside"
 
 struct profile_limit {
 	int	resource;

@@ -55,6 +55,7 @@ SET(dangerous) = {
 	DENY("kexec_file_load", "replaces the kernel", { 0 }),
 	DENY("kexec_load", "replaces the kernel", { 0 }),
 	DENY("lookup_dcookie", "paths of the host by number", { 0 }),
+	FAIL(ENOSYS, "memfd_secret", "memory that nobody can count", { 0 }),
 	DENY("modify_ldt", "16-bit segments: attack surface only", { 0 }),
 	DENY("name_to_handle_at", "handles that outlive a root", { 0 }),
 	DENY("nfsservctl", "removed from the kernel", { 0 }),
@@ -394,10 +395,10 @@ SET(gateway) = {
 	ALLOW("sendto", "both sides, routes", { 0 }),
 	ALLOW("setsockopt", "TCP_NODELAY and the like", EQ(1, IPPROTO_TCP)),
 	ALLOW("shutdown", "half of a connection has ended", { 0 }),
-	ALLOW("socket", "upstreams", EQ(0, AF_INET), EQ(1, SOCK_STREAM |
-	    SOCK_NONBLOCK | SOCK_CLOEXEC)),
-	ALLOW("socket", "upstreams", EQ(0, AF_INET6), EQ(1, SOCK_STREAM |
-	    SOCK_NONBLOCK | SOCK_CLOEXEC)),
+	ALLOW("socket", "upstreams: TCP alone", EQ(0, AF_INET),
+	    EQ(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), EQ(2, 0)),
+	ALLOW("socket", "upstreams: TCP alone", EQ(0, AF_INET6),
+	    EQ(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), EQ(2, 0)),
 };
 END_SET(gateway);
 
@@ -418,8 +419,9 @@ SET(resolver) = {
 	ALLOW("sendmmsg", "two questions at once", { 0 }),
 	ALLOW("sendto", "questions", { 0 }),
 	ALLOW("setsockopt", "errors of UDP", { 0 }),
-	ALLOW("socket", "DNS", EQ(0, AF_INET)),
-	ALLOW("socket", "DNS", EQ(0, AF_INET6)),
+	/* Landlock knows ports of TCP alone: not MPTCP's, nor SMC's. */
+	ALLOW("socket", "DNS", EQ(0, AF_INET), EQ(2, 0)),
+	ALLOW("socket", "DNS", EQ(0, AF_INET6), EQ(2, 0)),
 	ALLOW("socket", "which families are there", EQ(0, AF_NETLINK),
 	    EQ(2, 0)),
 	FAIL(EAFNOSUPPORT, "socket", "a daemon that keeps names (nscd)",
@@ -441,8 +443,9 @@ END_SET(confread);
 SET(applier) = {
 	ALLOW("fchmod", "the bits of a mode that mean permission",
 	    ONLY(1, 0777)),
-	ALLOW("fchmodat", "a folder that shuts its owner out",
-	    ONLY(2, 0777)),
+	ALLOW("fchmodat", "the same, before Linux 6.6", EQ(2, 0700)),
+	ALLOW("fchmodat2", "a folder that shuts its owner out, by descriptor",
+	    EQ(2, 0700)),
 	ALLOW("fgetxattr", "what the overlay wrote beside a file", { 0 }),
 	ALLOW("fsync", "what was brought over", { 0 }),
 	ALLOW("getdents64", "lists", { 0 }),

@@ -35,7 +35,7 @@ struct syscall_cmp {
 	uint64_t	v;
 };
 
-#define SYSCALL_CMPS	2
+#define SYSCALL_CMPS	3
 
 /*
  * Comparisons of one row are ANDed (an argument at most once); rows of one

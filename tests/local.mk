@@ -104,7 +104,7 @@ EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/agents/model_endpoint.py
 it_tests = \
 	tests/it/add_dirs.sh \
-	tests/it/archives_kept.sh tests/it/attach.sh \
+	tests/it/archive_points.sh tests/it/archives_kept.sh tests/it/attach.sh \
 	tests/it/attack_package.sh \
 	tests/it/attack_roots.sh \
 	tests/it/attack_sockets.sh \

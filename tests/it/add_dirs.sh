@@ -52,6 +52,13 @@ mounted() {
 		echo "content<$(cat "$dir/file")>"
 		echo written >"$dir/new"
 	done
+	echo new >"$MORE_DIRS/two/deep/.git/hooks/pre-commit" &&
+	    echo "wrote a hook"
+	(cd "$MORE_DIRS/two/deep" && git config core.fsmonitor x) &&
+	    echo "wrote a configuration"
+	mv "$MORE_DIRS/two/deep/.git" "$MORE_DIRS/two/deep/x" &&
+	    echo "moved a git folder"
+	echo new >>"$MORE_DIRS/one/.envrc" && echo "wrote .envrc"
 	echo "beside<$(ls -A "$MORE_DIRS")>"
 	[ ! -S "$MORE_DIRS/one/socket" ] || echo "a socket of the host"'
 	runnable
@@ -77,6 +84,8 @@ written"
 	is "$MODE: their neighbours are not there" \
 	    "$(sed -n '/^beside</,/>$/p' "$W/said" | tr '\n' ' ')" \
 	    "beside<one two> "
+	is "$MODE: what is protected in one is not written" \
+	    "$(grep -E '^(wrote|moved) ' "$W/said")" ""
 	t "$MODE: a socket in one is masked" \
 	    test "$(grep -c 'a socket of the host' "$W/said")" = 0
 	t "$MODE: none is no error" added
@@ -158,6 +167,8 @@ for mode in user root system; do
 	owner_file "$MORE/one/file" mine
 	owner_file "$MORE/two/deep/file" mine
 	owner_file "$MORE/denied/file" secret
+	owner_file "$MORE/one/.envrc" mine
+	as_owner git init -q "$MORE/two/deep"
 	as_owner ln -s "$MORE/one" "$MORE/link"
 	as_owner ln -s /etc "$MORE/system"
 	as_owner "$PYTHON" -c 'import os, socket, sys

@@ -131,6 +131,32 @@ socket.socket(socket.AF_UNIX).bind(\"sock\")"; echo x >.envrc
 	ctl discard --yes "$ID"
 }
 
+# What git takes for a folder of its own by names that come one by one, and a
+# link whose text stays in the project where the link does not.
+by_parts() {
+	make_project
+	as_owner mkdir -p "$PROJECT/half/objects"
+	run_isolated sh -c 'ln -s . here; ln -s here/../up round
+	    echo x >half/HEAD; echo x >half/config
+	    mkdir -p late/hooks; echo x >late/config; echo x >late/hooks/x'
+	ctl diff "$ID" >"$W/diff" 2>&1
+	t "diff names what apply refuses ($MODE)" \
+	    grep -qxF 'A half/config (protected)' "$W/diff"
+	ctl apply "$ID" >"$W/apply" 2>&1
+	for name in round half/HEAD half/config; do
+		t "$name is refused ($MODE)" grep -q "^refused: $name (" \
+		    "$W/apply"
+	done
+	t "nor is any there ($MODE)" sh -c 'cd "$1" && ! ls -d round half/H* \
+	    half/c*' sh "$PROJECT"
+	ctl discard --yes "$ID"
+	run_isolated sh -c 'echo x >late/HEAD; mkdir late/objects'
+	ctl apply "$ID" >"$W/apply" 2>&1
+	t "no folder becomes a git folder later ($MODE)" \
+	    grep -qx 'refused: late/HEAD (protected)' "$W/apply"
+	ctl discard --yes "$ID"
+}
+
 # A payload cannot make these; its layer on the disk can still hold them.
 planted() {
 	local upper
@@ -304,6 +330,7 @@ for mode in user root system; do
 	need_monitor
 	everything_shown
 	refusals
+	by_parts
 	[ "$(id -u)" -ne 0 ] || planted
 	if [ "$mode" = user ] || [ -n "${COVEN_LONG-}" ]; then
 		conflicts

@@ -7,7 +7,7 @@
 SUITE=${SUITE_FAILPOINTS:-$SUITE}
 W=$(mktemp -d /tmp/coven-it.XXXXXX) MONITOR_PID=
 "$SUITE/sbin/coven-monitor" --list-failpoints 2>/dev/null |
-    cut -f 1 >"$W/names"
+    cut -f 1 | grep -v '\.work-' >"$W/names"	# archive_points.sh's
 "$SUITE/sbin/coven-monitor" --failpoint none --version >/dev/null 2>&1 ||
     skip_all "not a test build (--enable-failpoints)"
 NAMES=$(cat "$W/names")

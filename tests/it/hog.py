@@ -50,6 +50,19 @@ def segments():
         time.sleep(0.02)
 
 
+def tables():
+    """What the kernel keeps to know where nothing is."""
+    kept = []
+    while True:
+        m = mmap.mmap(-1, 16 << 30, prot=mmap.PROT_READ,
+                      flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)
+        m.madvise(mmap.MADV_NOHUGEPAGE)
+        for at in range(0, len(m), 2 * MIB):
+            m[at]
+        kept.append(m)
+        time.sleep(0.02)
+
+
 def memfds():
     while True:
         os.write(os.memfd_create("hog"), b"x" * (4 * MIB))

@@ -56,7 +56,7 @@ heard() {
 }
 
 # All at once: each is ended by its own, and the others' hunger is not its.
-HOGS="memory:memory many:memory shared:memory segments:memory memfds:memory
+HOGS="memory:memory many:memory tables:memory shared:memory segments:memory memfds:memory
     tmpfs:memory fork:processes threads:processes cpu:cpu cpus:cpu
     big:file_size output:output"
 declare -A HOG

@@ -114,6 +114,25 @@ git_works() {
 	    echo x >.git/hooks/x; cd ..; rm -rf mine'
 }
 
+# A file commondir would say where else hooks and configuration lie.
+commondir() {
+	local dir
+
+	for dir in .git deep/er/nested/.git bare.git .git/modules/sub; do
+		# shellcheck disable=SC2016
+		inside sh -c 'mkdir -p /tmp/evil && echo /tmp/evil >"$1/x" &&
+		    mv "$1/x" "$1/commondir" && sleep 60' sh "$dir"
+		is "a session that makes $dir/commondir is ended ($MODE)" \
+		    "$?" 137
+		inside ln -s /tmp "$dir/commondir"
+		t "and it is not there ($MODE)" sh -c '! ls -d "$1"' sh \
+		    "$PROJECT/$dir/commondir"
+	done
+	t "and it is told why ($MODE)" grep -q 'what git would have' "$W/out"
+	ctl sessions --json >"$W/list"
+	is "so does the record ($MODE)" "$(jget "$W/list" 0.limit)" protected
+}
+
 policy_opens() {
 	owner_file "$COVEN_HOME/coven.toml" "[protect]
 allow = [\".vscode\", \"$PROJECT:.git/config\", \"/elsewhere:.envrc\"]"
@@ -145,6 +164,7 @@ for mode in user root system; do
 	fingerprint >"$W/before"
 	writing_is_refused
 	git_works
+	commondir
 	policy_opens
 	[ "$mode" != user ] || bad_policy
 	[ -z "$MONITOR_PID" ] || monitor_stop
