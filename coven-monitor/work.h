@@ -3,6 +3,7 @@
  *
  *	upper	the overlay's upper layer: the payload's work, never walked here
  *	work	the overlay's own scratch
+ *	home, tmp	instead of these, of a session without namespaces
  *	origin	which folder the project was, and when the overlay was made
  */
 #ifndef COVEN_MONITOR_WORK_H
@@ -17,6 +18,9 @@
 #include "coven-monitor/owner.h"
 #include "coven-monitor/root.h"
 
+#define WORK_HOME	"home"
+#define WORK_TMP	"tmp"
+
 struct work_origin {
 	uint64_t	 dev, ino;	/* the project's root */
 	int64_t		 made_ns;	/* the overlay: see work.c */
@@ -30,6 +34,15 @@ struct work_origin {
  */
 int	work_make(const struct home *, const struct owner *, const char *id,
 	    const struct root *, char **path);
+
+/*
+ * The same for a session that has no mounts: two empty folders, which nobody
+ * keeps.
+ */
+int	work_make_scratch(const struct home *, const struct owner *,
+	    const char *id, char **path);
+bool	work_is_scratch(const struct home *, const struct owner *,
+	    const char *id);
 
 /* Open it.  A descriptor, or -ENOENT where the session has none. */
 int	work_open(const struct home *, const struct owner *, const char *id);

@@ -50,7 +50,7 @@ caught(struct init *in)
 	    GUARDED);
 	in->limit = BOUND_PROTECTED;
 	/* Its own end follows, and with that what it made is removed. */
-	init_kill_all();
+	init_kill_all(in);
 }
 
 static bool

@@ -86,6 +86,13 @@ int	profile_verify(enum role, const char *status_text, char *why,
 	    size_t whylen);
 
 /*
+ * The same of an init that has no namespaces: it holds nothing from its start,
+ * and is whom the monitor started it as.
+ */
+int	profile_verify_alone(const char *status_text, char *why,
+	    size_t whylen);
+
+/*
  * The number under which apid sees its owner where it maps him: his own, but
  * for the overflow uid, which strangers have.
  */
@@ -98,5 +105,10 @@ unsigned profile_owner_inside(unsigned owner);
  * it.  0 or -errno.  Where not, roles are started with --no-userns.
  */
 int	profile_probe_userns(void);
+/*
+ * Can this process's user make all that a session's init makes: every
+ * namespace, and a fresh /proc?  Tries it in children.  0 or -errno.
+ */
+int	profile_probe_session(void);
 
 #endif
