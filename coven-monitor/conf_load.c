@@ -40,7 +40,7 @@ run_reader(struct monitor *m, const struct place *at, int file)
 	return reader_run(&r, m);
 }
 
-/* 0, -ENOENT, or EXIT_HOME. */
+/* 0, -ENOENT, EXIT_HOME or EXIT_LATE. */
 static int
 load_at(struct monitor *m, const struct place *at)
 {

@@ -225,6 +225,8 @@ reader_run(struct reader *r, struct monitor *m)
 		return EXIT_HOME;
 	while (r->running)
 		loop_once(m->loop, 100);
+	if (r->late)
+		return EXIT_LATE;
 	return reader_good(r) ? 0 : EXIT_HOME;
 }
 

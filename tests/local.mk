@@ -143,6 +143,7 @@ it_tests = \
 	tests/it/mode_container.sh \
 	tests/it/mode_landlock.sh \
 	tests/it/mode_system.sh \
+	tests/it/nested.sh \
 	tests/it/notify.sh \
 	tests/it/panic.sh \
 	tests/it/races.sh \
