@@ -21,6 +21,7 @@ struct reader {
 	/* CONF_FILE_FAMILIARS: its rows, one after the other */
 	struct buf		 rows;
 	uint32_t		 nrows;
+	int			 key;		/* of CONF_FILE_KEY, or -1 */
 	/* called at its end; may be NULL */
 	void			(*on_end)(struct reader *);
 	void			*ctx;
