@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/cgroup2.h"
+#include "common/family.h"
 #include "common/jsonw.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -72,6 +73,34 @@ struct found {
 	size_t		 n;
 };
 
+static int
+left_ms(const struct panic *p)
+{
+	int64_t left = (p->until_ns - loop_now_ns()) / 1000000;
+
+	return left > 0 ? (int)left : 0;
+}
+
+/*
+ * Without a pid namespace an init's end ends nothing else, and a monitor that
+ * hangs ends nothing that comes to it.  So what descends from one goes first.
+ */
+static void
+kill_family(const struct panic *p, pid_t init)
+{
+	static pid_t pids[4096];
+	size_t n, i;
+
+	do {
+		n = family_list(init, pids, nitems(pids));
+		for (i = 0; i < n; i++)
+			if (kill(pids[i], SIGKILL) == -1 && errno == EPERM)
+				return;
+		if (n != 0)
+			(void)poll(NULL, 0, 2);
+	} while (n != 0 && left_ms(p) != 0);
+}
+
 static void
 take_init(void *ctx, const struct proc *p)
 {
@@ -85,20 +114,13 @@ take_init(void *ctx, const struct proc *p)
 		if (fd == -1)
 			return;
 		f->fds[f->n] = fd;
+		kill_family(f->panic, p->pid);
 	}
 	f->n++;
 	if (proc_has_session(p))
 		f->panic->killed++;
 	else
 		f->panic->waiting++;
-}
-
-static int
-left_ms(const struct panic *p)
-{
-	int64_t left = (p->until_ns - loop_now_ns()) / 1000000;
-
-	return left > 0 ? (int)left : 0;
 }
 
 /*
