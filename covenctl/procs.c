@@ -125,7 +125,7 @@ proc_own_userns(pid_t pid)
 bool
 proc_is_init(const struct proc *p)
 {
-	/* Without namespaces it is no PID 1, and gains nothing from its start. */
+	/* Without namespaces it is no PID 1; it holds nothing then. */
 	return (p->first || p->no_new_privs) &&
 	    strcmp(p->name, "coven-init") == 0;
 }
