@@ -5,7 +5,7 @@
 #include "common/mem.h"
 #include "coven-monitor/grant.h"
 
-#define PLACEHOLDER_BYTES	20
+#define PLACEHOLDER_BYTES	20u
 
 static bool
 is_git(const struct net_upstream *up)
