@@ -114,6 +114,10 @@ addresses = [\"127.0.0.1:$TLS\"]
 file = \"$OWNER_HOME/key\"
 upstream = \"model/anthropic\"
 harnesses = [\"claude\"]
+[grant.codex]
+file = \"$OWNER_HOME/key\"
+upstream = \"model/openai\"
+harnesses = [\"codex\"]
 [grant.git]
 command = [\"$OWNER_HOME/git-key\"]
 upstream = \"git/localhost:$TLS\"
@@ -132,7 +136,11 @@ ls -A \$HOME/.claude
 $PYTHON upstream_client.py post /model/anthropic/v1/messages said
 $PYTHON upstream_client.py tunnel localhost $TLS
 END
-chmod 755 "$OWNER_HOME/.local/bin/claude"
+cat >"$OWNER_HOME/.local/bin/codex" <<END
+#!/bin/sh
+printf '%s\\n' "\$@" >said
+END
+chmod 755 "$OWNER_HOME/.local/bin"/*
 [ "$OWNER" = "$(id -u)" ] || chown -R "$OWNER:$OWNER" "$OWNER_HOME"
 MONITOR_ENV=("PATH=$OWNER_HOME/.local/bin:/usr/bin:/bin"
     "ANTHROPIC_API_KEY=key-of-the-owner" "CLAUDE_CODE_OAUTH_TOKEN=key-of-two"
@@ -260,7 +268,7 @@ is "nothing of it was asked of the repository" "$(seen else/private)" 0
 # --- a harness whose key is granted ------------------------------------------
 
 harness() {
-	http POST /api/v1/sessions "{\"harness\":\"claude\",\"projectRoot\":
+	http POST /api/v1/sessions "{\"harness\":\"$1\",\"projectRoot\":
 	    \"$PROJECT\",\"prompt\":\"a prompt\",
 	    \"launchMode\":\"nonInteractive\"}"
 	ID=$(jget "$W/body" id) || return 1
@@ -281,7 +289,7 @@ echo login-of-a-session \
     >"$COVEN_HOME/state/claude/.claude/.credentials.json"
 [ "$OWNER" = "$(id -u)" ] || chown -R "$OWNER:$OWNER" "$COVEN_HOME/state"
 chmod -R go= "$COVEN_HOME/state"
-t "a harness with a granted key" harness
+t "a harness with a granted key" harness claude
 t "asks its model" says '^200 got 5000'
 t "which sees the key" grep -q "x-api-key\": \"$KEY" \
     <<<"$(tail -n 1 "$W/seen")"
@@ -292,6 +300,9 @@ t "and no key of its owner's" says_not 'key-of-'
 t "but what else is its own" says '^ANTHROPIC_MODEL=a-model$'
 t "and no login, its owner's or an earlier session's" says_not 'login-of-'
 t "and no way around" says '^403$'
+t "one that reads no variable for it" harness codex
+t "is told by arguments" says \
+    '^model_providers.*127.0.0.1:3128/model/openai/v1.*OPENAI_API_KEY'
 
 # --- on record, and nowhere else ---------------------------------------------
 
