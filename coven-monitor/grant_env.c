@@ -5,7 +5,7 @@
 #include "common/mem.h"
 #include "coven-monitor/grant.h"
 
-#define PLACEHOLDER_BYTES	20u
+#define PLACEHOLDER_HEX	40
 
 static bool
 is_git(const struct net_upstream *up)
@@ -36,8 +36,8 @@ static void
 put_placeholder(struct buf *out, const char *name)
 {
 	static const char digits[] = "0123456789abcdef";
-	uint8_t bytes[PLACEHOLDER_BYTES];
-	char text[sizeof("sk-coven-") + 2 * PLACEHOLDER_BYTES] = "sk-coven-";
+	uint8_t bytes[PLACEHOLDER_HEX / 2];
+	char text[sizeof("sk-coven-") + PLACEHOLDER_HEX] = "sk-coven-";
 	size_t i, n = strlen(text);
 
 	arc4random_buf(bytes, sizeof(bytes));
