@@ -4,6 +4,10 @@
  *	upper	the overlay's upper layer: the payload's work, never walked here
  *	work	the overlay's own scratch
  *	origin	which folder the project was, and when the overlay was made
+ *
+ * That of a task, which has no project, holds one folder:
+ *
+ *	files	where it works: the payload's, never walked here
  */
 #ifndef COVEN_MONITOR_WORK_H
 #define COVEN_MONITOR_WORK_H
@@ -16,6 +20,8 @@
 #include "coven-monitor/home.h"
 #include "coven-monitor/owner.h"
 #include "coven-monitor/root.h"
+
+#define WORK_TASK	"files"
 
 struct work_origin {
 	uint64_t	 dev, ino;	/* the project's root */
@@ -30,6 +36,15 @@ struct work_origin {
  */
 int	work_make(const struct home *, const struct owner *, const char *id,
 	    const struct root *, char **path);
+
+/*
+ * Make a task's, and hold it as its root: 0, or -errno with nothing left.
+ */
+int	work_make_task(const struct home *, const struct owner *,
+	    const char *id, struct root *);
+/* Is that one a task's? */
+bool	work_is_task(const struct home *, const struct owner *,
+	    const char *id);
 
 /* Open it.  A descriptor, or -ENOENT where the session has none. */
 int	work_open(const struct home *, const struct owner *, const char *id);

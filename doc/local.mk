@@ -35,4 +35,5 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0018-workers-on-one-folder.md \
 	doc/adr/0019-attempts-in-one-program.md \
 	doc/adr/0020-peers-before-linux-6.5.md \
-	doc/adr/0021-system-mode.md
+	doc/adr/0021-system-mode.md \
+	doc/adr/0024-a-workspace-of-its-own.md
