@@ -188,6 +188,25 @@ static const struct harness_host hosts[] = {
 	HOST("copilot", copilot),
 };
 
+static const struct harness_told told[] = {
+	/*
+	 * Its own sandbox needs user namespaces, which no payload makes; its
+	 * commands would all fail (ADR 0023).  What an administrator manages
+	 * goes before the owner's settings.
+	 */
+	{ "codex", "/etc/codex/managed_config.toml",
+	    "# Confined from outside, by coven: a second sandbox cannot be\n"
+	    "# made in this one.\n"
+	    "sandbox_mode = \"danger-full-access\"\n" },
+};
+
+const struct harness_told *
+harness_told(size_t *n)
+{
+	*n = nitems(told);
+	return told;
+}
+
 const struct harness_host *
 harness_host(const char *id)
 {

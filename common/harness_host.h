@@ -78,6 +78,19 @@ struct harness_host {
 	const char *const		*home_read_only;
 };
 
+/*
+ * A file of the machine's, made for every sandbox, by which a tool is told
+ * where it runs.  Arguments are the clients' contract, and the owner's own
+ * files are shown as they are.
+ */
+struct harness_told {
+	const char	*id;
+	const char	*path;
+	const char	*text;
+};
+
+const struct harness_told	*harness_told(size_t *n);
+
 /* What every agent harness and exec get: terminal, language, time zone. */
 extern const char *const harness_common_env[];
 

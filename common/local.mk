@@ -14,6 +14,7 @@ libcommon_a_SOURCES = \
 	common/ct.c common/ct.h \
 	common/digest.c common/digest.h \
 	common/failpoint.c common/failpoint.h common/failpoint.def \
+	common/family.c common/family.h \
 	common/harness.c common/harness.h \
 	common/harness_host.c common/harness_host.h \
 	common/http_line.c common/http_line.h \

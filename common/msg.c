@@ -101,6 +101,17 @@ msg_role_name(enum role r)
 	return (unsigned)r < ROLE__COUNT ? role_names[r] : "?";
 }
 
+const char *
+msg_sandbox_name(enum sandbox_mode m)
+{
+	static const char *const names[SANDBOX_MODES] = {
+		[SANDBOX_NAMESPACES] = "namespaces",
+		[SANDBOX_LANDLOCK] = "landlock",
+	};
+
+	return (unsigned)m < SANDBOX_MODES ? names[m] : "?";
+}
+
 static int
 field_encode(struct buf *out, const struct msg_field *f, const char *at)
 {

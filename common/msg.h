@@ -242,7 +242,16 @@ enum archive_policy {		/* WORKSPACE.policy, as archive.policy */
 	POLICY_NEVER,
 	POLICY_FAILED,
 	POLICY_ALWAYS,
+	POLICY_SCRATCH,		/* a session's temporary files: not kept */
 };
+
+enum sandbox_mode {		/* LISTENER.sandbox, an init's first word */
+	SANDBOX_NAMESPACES,
+	SANDBOX_LANDLOCK,	/* none: Landlock, filters, limits */
+	SANDBOX_MODES
+};
+
+const char	*msg_sandbox_name(enum sandbox_mode);
 
 enum work_verb {		/* CHANGES.verb, WORK_DO.verb, APPLY_GO.verb */
 	WORK_LIST,

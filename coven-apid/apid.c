@@ -30,6 +30,7 @@ on_listener(struct chan *c, const union msg_any *msg, int *fd)
 	    .started_at = mem_strdup(m->started_at),
 	    .socket = mem_strdup(m->socket) };
 	apid->bypass = m->bypass != 0;
+	apid->sandbox = (enum sandbox_mode)m->sandbox;
 	apid->auth.token_mode = m->token_mode != 0;
 	apid->auth.pair_max_days = m->pair_max_days;
 	health_build(apid);

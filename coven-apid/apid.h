@@ -66,6 +66,7 @@ struct apid {
 	unsigned	 store_opens;	/* channels to stored, so far */
 	struct notes	 notes;		/* refusals, for the audit */
 	unsigned	 waiters;	/* requests that wait for an event */
+	enum sandbox_mode sandbox;	/* of every session */
 	bool		 bypass;	/* COVEN_CLAUDE_BYPASS_PERMISSIONS */
 	bool		 stopping;
 	struct timer	 stop;

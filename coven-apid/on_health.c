@@ -52,6 +52,7 @@ capability_flags(struct jw *j, const struct apid *apid)
 	for (i = 0; i < nitems(flags); i++)
 		jw_kbool(j, flags[i].name, flags[i].on);
 	jw_kbool(j, "tokenAuth", apid->auth.token_mode);
+	jw_kstr(j, "sandboxMode", msg_sandbox_name(apid->sandbox));
 	jw_kstr(j, "eventCursor", "sequence");
 	jw_name(j, "executionBindingContracts");
 	jw_array(j);

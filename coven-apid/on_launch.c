@@ -478,7 +478,7 @@ on_launched(struct request *r, const struct msg_reply *reply,
     struct rows *rows)
 {
 	if (reply->code == STORE_OK)
-		answer_session(r, 201, rows);
+		answer_launched(r, rows);
 	else if (reply->code == STORE_LAUNCH_FAILED)
 		launch_failed(r, reply);
 	else

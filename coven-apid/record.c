@@ -31,10 +31,9 @@ labels(struct jw *j, const char *text)
 	jw_array_end(j);
 }
 
-void
-record_session(struct jw *j, const struct msg_session_row *s)
+static void
+members(struct jw *j, const struct msg_session_row *s)
 {
-	jw_object(j);
 	jw_kstr(j, "id", s->id);
 	jw_kstr(j, "project_root", s->project_root);
 	jw_kstr(j, "harness", s->harness);
@@ -60,6 +59,13 @@ record_session(struct jw *j, const struct msg_session_row *s)
 	/* An extension: the bound of [limits] that ended it. */
 	if (*s->limit != '\0')
 		jw_kstr(j, "limit", s->limit);
+}
+
+void
+record_session(struct jw *j, const struct msg_session_row *s)
+{
+	jw_object(j);
+	members(j, s);
 	jw_object_end(j);
 }
 
@@ -91,6 +97,27 @@ answer_session(struct request *r, int status, struct rows *rows)
 	jw_init(&j, &body);
 	record_session(&j, &row.session_row);
 	answer(r, status, &body);
+}
+
+/* An extension: what it runs in, where that is not the contract's sandbox. */
+void
+answer_launched(struct request *r, struct rows *rows)
+{
+	autobuf struct buf body = { 0 };
+	union msg_any row;
+	struct jw j;
+
+	if (!rows_next(rows, MSG_SESSION_ROW, &row)) {
+		answer_error(r, API_INTERNAL, "The store sent no session.");
+		return;
+	}
+	jw_init(&j, &body);
+	jw_object(&j);
+	members(&j, &row.session_row);
+	if (r->apid->sandbox != SANDBOX_NAMESPACES)
+		jw_kstr(&j, "sandbox", msg_sandbox_name(r->apid->sandbox));
+	jw_object_end(&j);
+	answer(r, 201, &body);
 }
 
 void

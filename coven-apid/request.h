@@ -172,6 +172,8 @@ const char	*rows_json(const struct rows *, size_t *n);
 void	record_session(struct jw *, const struct msg_session_row *);
 /* One session row as the whole answer. */
 void	answer_session(struct request *, int status, struct rows *);
+/* The same of one that was just started. */
+void	answer_launched(struct request *, struct rows *);
 /* An event of that session. */
 void	record_event(struct jw *, const char *session,
 	    const struct msg_event_row *);

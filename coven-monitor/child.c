@@ -11,6 +11,8 @@
 
 #include "common/mem.h"
 #include "coven-monitor/child.h"
+#include "coven-monitor/mode.h"
+#include "coven-monitor/orphans.h"
 #include "coven-monitor/pair.h"
 #include "sandbox/profile.h"
 
@@ -90,14 +92,20 @@ verify_init(struct child *c)
 static int
 verify(struct child *c)
 {
+	bool alone = c->role == ROLE_INIT && mode_alone(c->monitor);
 	char text[8192], why[128];
+	int r;
 
-	if (c->role == ROLE_INIT)
+	if (c->role == ROLE_INIT && !alone)
 		return verify_init(c);
 	if (read_status(c, text, sizeof(text)) < 0)
 		return chan_blame(&c->control, "its status cannot be read");
-	if (profile_verify(c->role, text, why, sizeof(why)) != 0)
+	r = alone ? profile_verify_alone(text, why, sizeof(why)) :
+	    profile_verify(c->role, text, why, sizeof(why));
+	if (r != 0)
 		return chan_blame(&c->control, "not confined: %s", why);
+	if (alone)
+		c->cgroup = cgroup_add(&c->monitor->cgroup, c->pid);
 	return 0;
 }
 
@@ -166,10 +174,15 @@ on_pidfd(struct source *s, uint32_t events)
 	chan_close(&c->control);
 	logpipe_close(&c->log);
 	c->oom = cgroup_oom(&c->monitor->cgroup, c->cgroup);
-	cgroup_remove(&c->monitor->cgroup, c->cgroup);
+	orphans_forget(c);
 	c->pid = 0;
-	c->cgroup = 0;
 	c->ready = false;
+	if (c->role == ROLE_INIT && mode_alone(c->monitor)) {
+		orphans_follow(c);
+		return;
+	}
+	cgroup_remove(&c->monitor->cgroup, c->cgroup);
+	c->cgroup = 0;
 	c->ops->on_exit(c);
 }
 
@@ -260,6 +273,7 @@ child_spawn(struct child *c, struct monitor *m, enum role role,
 	if (r == 0) {
 		(void)snprintf(c->log.tag, sizeof(c->log.tag), "%s[%d]",
 		    msg_role_name(role), (int)c->pid);
+		orphans_know(c);
 		return 0;
 	}
 	mem_close(&pair[0]);

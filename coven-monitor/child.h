@@ -40,6 +40,8 @@ struct child {
 	int			 code;		/* at its end */
 	int64_t			 started_ns;
 	struct timer		 linger;	/* hung up, not dead yet */
+	bool			 ending;	/* dead; what it left is not */
+	struct child		*next_known;	/* orphans.c */
 };
 
 struct child_start {

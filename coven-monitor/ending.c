@@ -73,7 +73,9 @@ policy(const struct monitor *m)
 void
 ending_announce(struct monitor *m, const char *id)
 {
-	struct msg_workspace w = { .id = id, .policy = policy(m),
+	bool scratch = work_is_scratch(&m->home, &m->owner, id);
+	struct msg_workspace w = { .id = id, .policy = scratch ?
+	    POLICY_SCRATCH : policy(m),
 	    .task = work_is_task(&m->home, &m->owner, id) };
 
 	tell(m, MSG_WORKSPACE, &w);

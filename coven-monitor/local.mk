@@ -18,6 +18,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/home.c coven-monitor/home.h \
 	coven-monitor/idmap.c coven-monitor/idmap.h \
 	coven-monitor/logpipe.c coven-monitor/logpipe.h \
+	coven-monitor/mode.c coven-monitor/mode.h \
 	coven-monitor/monitor.h \
 	coven-monitor/note.c coven-monitor/note.h \
 	coven-monitor/notify.c coven-monitor/notify.h \
@@ -26,6 +27,7 @@ libmonitor_a_SOURCES = \
 	coven-monitor/on_stored.c \
 	coven-monitor/over.c \
 	coven-monitor/oldstore.c coven-monitor/oldstore.h \
+	coven-monitor/orphans.c coven-monitor/orphans.h \
 	coven-monitor/owner.c coven-monitor/owner.h \
 	coven-monitor/pair.c coven-monitor/pair.h \
 	coven-monitor/plan.c coven-monitor/plan.h \

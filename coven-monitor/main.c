@@ -21,6 +21,7 @@
 #include "coven-monitor/conf_load.h"
 #include "coven-monitor/confine.h"
 #include "coven-monitor/explain.h"
+#include "coven-monitor/mode.h"
 #include "coven-monitor/monitor.h"
 #include "coven-monitor/notify.h"
 #include "sandbox/profile.h"
@@ -396,6 +397,8 @@ prepare(struct monitor *m, const struct options *o)
 	if (r != 0)
 		return r;
 	log_init(NULL, level_of(m->conf.log_level));
+	if (!o->check_config)
+		mode_choose(m);
 	r = home_check_fs(&m->home, &m->conf);
 	if (r == 0 && !o->check_config)
 		r = open_audit(m);

@@ -62,6 +62,8 @@ struct monitor {
 	ino_t			 store_ino;
 	int			 store_error;	/* why not, as last told */
 	bool			 userns;	/* roles can have their own */
+	enum sandbox_mode	 mode;		/* of every session */
+	int			 cannot_adopt;	/* -errno: why (mode.c) */
 	bool			 recovered;	/* stored has, since it began */
 	unsigned		 stored_fails, apid_fails;
 	struct timer		 stored_again, apid_again;

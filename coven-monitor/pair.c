@@ -8,6 +8,7 @@
 
 #include "common/mem.h"
 #include "coven-monitor/idmap.h"
+#include "coven-monitor/mode.h"
 #include "coven-monitor/pair.h"
 #include "coven-monitor/privacy.h"
 #include "coven-monitor/session.h"
@@ -21,6 +22,8 @@
 static uint32_t
 inside(const struct pair *p, uint32_t id)
 {
+	if (mode_alone(p->monitor))
+		return id;	/* there is no inside */
 	return (id == 0 && p->slot >= 0) || id == 65534 ? 1000 : id;
 }
 
@@ -65,8 +68,8 @@ pair_ready(const struct pair *p)
 bool
 pair_dead(const struct pair *p)
 {
-	return !child_alive(&p->init) && !child_alive(&p->runner) &&
-	    gateway_dead(p);
+	return !child_alive(&p->init) && !p->init.ending &&
+	    !child_alive(&p->runner) && gateway_dead(p);
 }
 
 void
@@ -201,11 +204,12 @@ static const struct child_ops runner_ops = {
 static int
 spawn_init(struct pair *p, const char *title)
 {
+	const struct monitor *m = p->monitor;
 	char ids[4][16];
 	struct child_start st = {
-		.arg = { ids[0], ids[1], ids[2], ids[3], title },
+		.arg = { ids[0], ids[1], ids[2], ids[3],
+		    msg_sandbox_name(m->mode), title },
 		.extra = -1,
-		.namespaces = NAMESPACES,
 		.uid = SPAWN_KEEP_ID,
 	};
 	int r;
@@ -214,6 +218,14 @@ spawn_init(struct pair *p, const char *title)
 	(void)snprintf(ids[1], sizeof(ids[1]), "%u", p->uid);
 	(void)snprintf(ids[2], sizeof(ids[2]), "%u", p->gid_in);
 	(void)snprintf(ids[3], sizeof(ids[3]), "%u", p->gid);
+	if (mode_alone(m) && m->owner.root) {
+		st.uid = p->uid;
+		st.gid = p->gid;
+	}
+	if (mode_alone(m))
+		return child_spawn(&p->init, p->monitor, ROLE_INIT, &init_ops,
+		    &st);
+	st.namespaces = NAMESPACES;
 	pair_become(p);
 	r = child_spawn(&p->init, p->monitor, ROLE_INIT, &init_ops, &st);
 	pair_restore(p);

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "coven-monitor/add_dirs.h"
+#include "coven-monitor/mode.h"
 #include "coven-monitor/plan.h"
 #include "coven-monitor/work.h"
 
@@ -164,6 +165,26 @@ plan_project(struct session *s)
 	return chan_send(init, MSG_INIT_ROOT, &root, mnt);
 }
 
+/* Without a tmpfs: folders of its own, removed at its end. */
+static int
+plan_scratch(struct session *s)
+{
+	static const char *const folders[] = { WORK_HOME, WORK_TMP };
+	struct monitor *m = s->monitor;
+	size_t i;
+	int r = 0;
+
+	if (s->work == NULL)
+		r = work_make_scratch(&m->home, &m->owner, s->id, &s->work);
+	for (i = 0; r == 0 && i < nitems(folders); i++) {
+		autobuf struct buf b = { 0 };
+
+		(void)buf_addf(&b, "%s/%s", s->work, folders[i]);
+		r = plan_tree(s, buf_head(&b), buf_head(&b), 0);
+	}
+	return r;
+}
+
 /* What an isolated session writes: made once, also for a second pair. */
 static int
 plan_work(struct session *s)
@@ -171,6 +192,8 @@ plan_work(struct session *s)
 	struct monitor *m = s->monitor;
 	int r;
 
+	if (mode_alone(m))
+		return plan_scratch(s);
 	if (!s->run.isolated)
 		return 0;
 	if (s->work == NULL) {

@@ -10,7 +10,9 @@
 #include "common/mem.h"
 #include "common/memfd.h"
 #include "coven-monitor/add_dirs.h"
+#include "coven-monitor/mode.h"
 #include "coven-monitor/plan.h"
+#include "coven-monitor/work.h"
 
 #define SYSTEM_PATH	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:" \
 			"/sbin:/bin"
@@ -137,6 +139,23 @@ env_way_out(struct buf *env)
 	env_set(env, "NODE_USE_ENV_PROXY", "1");
 }
 
+/* The host's /tmp and home are no payload's where it sees the host's paths. */
+static void
+env_folders(struct buf *env, const struct session *s)
+{
+	autobuf struct buf home = { 0 }, tmp = { 0 };
+
+	if (mode_alone(s->monitor)) {
+		(void)buf_addf(&home, "%s/" WORK_HOME, s->work);
+		(void)buf_addf(&tmp, "%s/" WORK_TMP, s->work);
+	} else {
+		(void)buf_adds(&home, plan_home(s->pair));
+		(void)buf_adds(&tmp, "/tmp");
+	}
+	env_set(env, "HOME", buf_head(&home));
+	env_set(env, "TMPDIR", buf_head(&tmp));
+}
+
 static void
 build_env(struct buf *env, const struct session *s)
 {
@@ -144,11 +163,10 @@ build_env(struct buf *env, const struct session *s)
 
 	env_asked(env, s);
 	env_path(env, s);
-	env_set(env, "HOME", plan_home(s->pair));
+	env_folders(env, s);
 	env_set(env, "USER", name);
 	env_set(env, "LOGNAME", name);
 	env_set(env, "SHELL", "/bin/sh");
-	env_set(env, "TMPDIR", "/tmp");
 	env_set(env, "COVEN_SESSION_ID", s->id);
 	/* Its terminal is ours, not the one that the daemon was started on. */
 	if (s->run.transport == TRANSPORT_PTY)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/harness_host.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "coven-monitor/plan.h"
@@ -149,6 +150,24 @@ plan_made(struct pair *p)
 	return r;
 }
 
+/* A spare does not know yet whose it will be: each tool looks for its own. */
+static int
+plan_told(struct pair *p)
+{
+	const struct harness_told *told;
+	size_t n, i;
+	int r = 0;
+
+	told = harness_told(&n);
+	for (i = 0; r == 0 && i < n; i++) {
+		autobuf struct buf b = { 0 };
+
+		(void)buf_adds(&b, told[i].text);
+		r = plan_file(p, told[i].path, &b);
+	}
+	return r;
+}
+
 static int
 plan_etc(struct pair *p)
 {
@@ -169,7 +188,9 @@ plan_etc(struct pair *p)
 	}
 	if (r == 0 && access(cut.target, F_OK) == 0)
 		r = plan_row(p, &cut);
-	return r == 0 ? plan_made(p) : r;
+	if (r == 0)
+		r = plan_made(p);
+	return r == 0 ? plan_told(p) : r;
 }
 
 /* A file without a byte takes a kilobyte of the kernel's all the same. */

@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "coven-monitor/mode.h"
 #include "coven-monitor/plan.h"
 #include "coven-monitor/point.h"
 
@@ -353,7 +354,8 @@ plan_state_point(struct session *s, const char *path)
 	struct state st;
 	int r = 0;
 
-	if (!path_within(path, plan_home(s->pair)) || path[n] != '/')
+	if (mode_alone(s->monitor) ||
+	    !path_within(path, plan_home(s->pair)) || path[n] != '/')
 		return 0;
 	owner_enter(o);
 	r = stat(path, &sb) == -1 ? 1 : 0;
@@ -373,8 +375,12 @@ plan_state(struct session *s)
 {
 	struct state st;
 	unsigned i;
-	int r = open_state(s, &st);
+	int r;
 
+	/* Nothing can be shown at another path than its own. */
+	if (mode_alone(s->monitor))
+		return 0;
+	r = open_state(s, &st);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	for (i = 0; r >= 0 && i < st.host->nstate; i++) {

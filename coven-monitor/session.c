@@ -15,6 +15,7 @@
 #include "common/memfd.h"
 #include "coven-monitor/add_dirs.h"
 #include "coven-monitor/ending.h"
+#include "coven-monitor/mode.h"
 #include "coven-monitor/plan.h"
 #include "coven-monitor/session.h"
 #include "coven-monitor/spare.h"
@@ -215,9 +216,13 @@ judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
 	owner_leave(&m->owner);
 	if (code != RUN_OK)
 		return code;
-	s->range = uids_can_range(&m->uids, &m->owner, s->root.fd) &&
+	s->range = !mode_alone(m) &&
+	    uids_can_range(&m->uids, &m->owner, s->root.fd) &&
 	    uids_can_range(&m->uids, &m->owner, m->home.fd);
 	s->network = gateway_rules(m, s->harness, s->root.path, &s->rules);
+	code = mode_judge(s, why, len);
+	if (code != RUN_OK)
+		return code;
 	if (find_pair(s) < 0) {
 		(void)snprintf(why, len, "no payload id is free");
 		return RUN_LIMIT;
@@ -472,8 +477,8 @@ session_start(struct session *s)
 	if (r == 0)
 		return;
 	session_fail(s, step, "%s%s", strerror(-r), refused_namespaces(step,
-	    r) ? ": user namespaces are refused here: see covenctl doctor" :
-	    "");
+	    r) ? ": user namespaces are refused here: see covenctl doctor, and "
+	    "coven.toml(5), sandbox.minimum, for doing without" : "");
 	check_gone(s);
 }
 

@@ -5,6 +5,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "coven-monitor/idmap.h"
+#include "coven-monitor/mode.h"
 #include "coven-monitor/plan.h"
 #include "coven-monitor/spare.h"
 #include "coven-monitor/session.h"
@@ -249,7 +250,7 @@ spares_start(struct monitor *m)
 {
 	size_t i;
 
-	if (m->spare.serving)
+	if (m->spare.serving || mode_alone(m))
 		return;
 	m->spare.serving = true;
 	m->spare.timer = (struct timer){ .cb = on_refill, .ctx = m };

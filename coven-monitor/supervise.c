@@ -226,7 +226,8 @@ on_apid_ready(struct child *c)
 	    .request_ms = m->conf.request_ms,
 	    .bypass = switched_on("COVEN_CLAUDE_BYPASS_PERMISSIONS"),
 	    .token_mode = m->tokens.n != 0,
-	    .pair_max_days = m->conf.pair_max_days };
+	    .pair_max_days = m->conf.pair_max_days,
+	    .sandbox = m->mode };
 	size_t i;
 	int r = 0;
 

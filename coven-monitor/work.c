@@ -137,9 +137,64 @@ work_is_task(const struct home *h, const struct owner *o, const char *id)
 	bool is;
 
 	owner_enter(o);
-	is = work >= 0 && fstatat(work, WORK_TASK, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	is = work >= 0 && fstatat(work, WORK_TASK, &st,
+	    AT_SYMLINK_NOFOLLOW) == 0;
 	mem_close(&work);
 	owner_leave(o);
+	return is;
+}
+
+int
+work_make_scratch(const struct home *h, const struct owner *o,
+    const char *id, char **path)
+{
+	autobuf struct buf b = { 0 };
+	int all, work = -1, r = 0;
+
+	owner_enter(o);
+	all = point_folder(h->fd, "work");
+	if (all < 0)
+		r = all;
+	else if (mkdirat(all, id, 0700) == -1 ||
+	    (work = openat(all, id, FOLDER)) == -1 ||
+	    mkdirat(work, WORK_HOME, 0700) == -1 ||
+	    mkdirat(work, WORK_TMP, 0700) == -1)
+		r = -errno;
+	mem_close(&work);
+	mem_close(&all);
+	owner_leave(o);
+	if (r < 0) {
+		(void)work_drop_empty(h, o, id);
+		return r;
+	}
+	(void)buf_addf(&b, "%s/work/%s", h->path, id);
+	*path = mem_strdup(buf_head(&b));
+	return 0;
+}
+
+/* Not seen is not absent. */
+static bool
+is_absent(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1 &&
+	    errno == ENOENT;
+}
+
+bool
+work_is_scratch(const struct home *h, const struct owner *o, const char *id)
+{
+	int work = work_open(h, o, id);
+	bool is;
+
+	if (work < 0)
+		return false;
+	owner_enter(o);
+	is = is_absent(work, ORIGIN) && is_absent(work, "upper") &&
+	    is_absent(work, WORK_TASK);
+	owner_leave(o);
+	mem_close(&work);
 	return is;
 }
 
@@ -196,17 +251,20 @@ work_read_origin(int work, const struct owner *o, struct work_origin *out)
 int
 work_drop_empty(const struct home *h, const struct owner *o, const char *id)
 {
+	static const char *const theirs[] = { "upper", WORK_TASK, WORK_TMP,
+	    WORK_HOME };
 	int all, work, r = 0;
+	size_t i;
 
 	owner_enter(o);
 	all = openat(h->fd, "work", FOLDER);
 	work = all == -1 ? -1 : openat(all, id, FOLDER);
 	if (work == -1)
 		r = -errno;
-	else if ((unlinkat(work, "upper", AT_REMOVEDIR) == -1 &&
-	    errno != ENOENT) || (unlinkat(work, WORK_TASK, AT_REMOVEDIR) == -1 &&
-	    errno != ENOENT))
-		r = -errno;
+	for (i = 0; r == 0 && i < nitems(theirs); i++)
+		if (unlinkat(work, theirs[i], AT_REMOVEDIR) == -1 &&
+		    errno != ENOENT)
+			r = -errno;
 	if (r == 0) {
 		(void)unlinkat(work, "work/work", AT_REMOVEDIR);
 		(void)unlinkat(work, "work", AT_REMOVEDIR);

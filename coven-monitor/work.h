@@ -3,6 +3,7 @@
  *
  *	upper	the overlay's upper layer: the payload's work, never walked here
  *	work	the overlay's own scratch
+ *	home, tmp	instead of these, of a session without namespaces
  *	origin	which folder the project was, and when the overlay was made
  *
  * That of a task, which has no project, holds one folder:
@@ -22,6 +23,8 @@
 #include "coven-monitor/root.h"
 
 #define WORK_TASK	"files"
+#define WORK_HOME	"home"
+#define WORK_TMP	"tmp"
 
 struct work_origin {
 	uint64_t	 dev, ino;	/* the project's root */
@@ -44,6 +47,15 @@ int	work_make_task(const struct home *, const struct owner *,
 	    const char *id, struct root *);
 /* Is that one a task's? */
 bool	work_is_task(const struct home *, const struct owner *,
+	    const char *id);
+
+/*
+ * The same for a session that has no mounts: two empty folders, which nobody
+ * keeps.
+ */
+int	work_make_scratch(const struct home *, const struct owner *,
+	    const char *id, char **path);
+bool	work_is_scratch(const struct home *, const struct owner *,
 	    const char *id);
 
 /* Open it.  A descriptor, or -ENOENT where the session has none. */

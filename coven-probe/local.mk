@@ -6,7 +6,7 @@ coven_probe_coven_probe_SOURCES = \
 	coven-probe/calls.c coven-probe/devices.c coven-probe/files.c \
 	coven-probe/inherited.c coven-probe/kernel.c coven-probe/leaks.c \
 	coven-probe/mounts.c coven-probe/namespaces.c \
-	coven-probe/netlink.c coven-probe/network.c coven-probe/objects.c \
+	coven-probe/names.c coven-probe/netlink.c coven-probe/network.c coven-probe/objects.c \
 	coven-probe/privileges.c coven-probe/processes.c \
 	coven-probe/resources.c coven-probe/setid.c coven-probe/terminals.c \
 	coven-probe/victim.c

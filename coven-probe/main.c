@@ -26,8 +26,9 @@
 #define TRY_S	5	/* for one door */
 
 static const struct family *const families[] = { &files_family,
-	&setid_family, &leaks_family, &devices_family, &processes_family,
-	&victim_family, &privileges_family, &network_family, &netlink_family,
+	&names_family, &setid_family, &leaks_family, &devices_family,
+	&processes_family, &victim_family, &privileges_family,
+	&network_family, &netlink_family,
 	&namespaces_family, &mounts_family, &kernel_family, &calls_family,
 	&terminals_family, &inherited_family, &resources_family,
 	&objects_family };

@@ -90,7 +90,9 @@ interfaces(const struct targets *t)
 	int r = ENODEV;
 
 	(void)t;
-	for (size_t i = 0; list != NULL && list[i].if_index != 0; i++)
+	if (list == NULL)
+		return errno;
+	for (size_t i = 0; list[i].if_index != 0; i++)
 		if (strcmp(list[i].if_name, "lo") != 0)
 			r = DOOR_OPEN;
 	if_freenameindex(list);

@@ -66,8 +66,9 @@ struct family {
 };
 
 /* Several tables of one family are printed as one. */
-extern const struct family files_family, setid_family, leaks_family,
-	devices_family, processes_family, victim_family, privileges_family,
+extern const struct family files_family, names_family, setid_family,
+	leaks_family, devices_family, processes_family, victim_family,
+	privileges_family,
 	network_family, netlink_family, namespaces_family, mounts_family,
 	kernel_family, calls_family, terminals_family, inherited_family,
 	resources_family, objects_family;

@@ -48,8 +48,13 @@ see(const struct targets *t)
 	char mark[256];
 	int seen = 0, r = ESRCH;
 
-	if (d == NULL || t->mark[0] == NULL || t->mark[1] == NULL)
+	/* No list at all is what a sandbox may also have. */
+	if (d == NULL)
+		return errno;
+	if (t->mark[0] == NULL || t->mark[1] == NULL) {
+		(void)closedir(d);
 		return DOOR_UNTRIED;
+	}
 	(void)snprintf(mark, sizeof(mark), "%s%s", t->mark[0], t->mark[1]);
 	while (r != DOOR_OPEN && (e = readdir(d)) != NULL) {
 		if (e->d_name[0] < '0' || e->d_name[0] > '9')

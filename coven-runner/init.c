@@ -117,10 +117,24 @@ give_up(struct init *in, int err)
 /* --- the payload's end --- */
 
 void
-init_kill_all(void)
+init_kill_all(struct init *in)
 {
-	if (kill(-1, SIGKILL) == -1 && errno != ESRCH)
+	/* Without a pid namespace -1 is everybody; finish() ends the rest. */
+	if (kill(in->alone ? in->payload : -1, SIGKILL) == -1 &&
+	    errno != ESRCH)
 		log_error("kill everything: %s", strerror(errno));
+}
+
+/* The same, and it is waited for. */
+static void
+end_all(struct init *in)
+{
+	if (in->alone)
+		init_alone_kill();
+	else
+		init_kill_all(in);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
 }
 
 /*
@@ -133,10 +147,8 @@ finish(struct init *in, int status, uint64_t maxrss_kib)
 	struct msg_init_exit msg = {
 		.limit = init_watch_ended(in, status, maxrss_kib) };
 
-	init_kill_all();
+	end_all(in);
 	FAILPOINT("init.before-exit");
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		;
 	if (init_guard_sweep(in))
 		msg.limit = BOUND_PROTECTED;
 	if (WIFSIGNALED(status))
@@ -152,14 +164,17 @@ finish(struct init *in, int status, uint64_t maxrss_kib)
 }
 
 static void
-on_child(void *ctx, int sig)
+on_sig(void *ctx, int sig)
 {
 	struct init *in = ctx;
 	struct rusage used;
 	int status;
 	pid_t pid;
 
-	(void)sig;
+	if (sig == SIGIO) {
+		init_guard_look(in);
+		return;
+	}
 	/* A child that asks its parent to trace it stops: that is no end. */
 	while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0)
 		if (pid == in->payload && !WIFSTOPPED(status))
@@ -172,13 +187,13 @@ on_child(void *ctx, int sig)
 static void
 on_runner_end(struct chan *c, int why)
 {
+	struct init *in = c->ctx;
+
 	log_error("end the session: the runner %s",
 	    why == CHAN_EOF ? "is gone" : "broke the protocol");
 	chan_close(c);
-	init_kill_all();
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		;
-	(void)init_guard_sweep(c->ctx);
+	end_all(in);
+	(void)init_guard_sweep(in);
 	_exit(1);
 }
 
@@ -226,14 +241,14 @@ on_root(struct chan *c, const union msg_any *msg, int *fd)
 	in->detached = root->mount == 1;
 	in->isolated = root->isolated == 1;
 	/* Before the mount namespace is made: it carries this folder over. */
-	if (!in->detached && fchdir(*fd) == -1) {
+	if (!in->detached && !in->alone && fchdir(*fd) == -1) {
 		in->step = "project";
 		give_up(in, init_fail(in, -errno, "enter %s", root->path));
 	}
 	in->project = (struct init_mount){ .op = MOUNT_BIND,
 	    .flags = MOUNT_F_MASK, .source = mem_strdup(root->path),
 	    .target = mem_strdup(root->path),
-	    .fd = in->detached ? mem_steal_fd(fd) : -1 };
+	    .fd = in->detached || in->alone ? mem_steal_fd(fd) : -1 };
 	in->cwd = mem_strdup(relative(root->cwd, root->path));
 	in->cwd_dev = root->cwd_dev;
 	in->cwd_ino = root->cwd_ino;
@@ -281,7 +296,7 @@ on_prepare(struct chan *c, const union msg_any *msg, int *fd)
 	int r;
 
 	(void)fd;
-	if (in->have_project || msg->init_prepare.network > 1)
+	if (in->have_project || in->alone || msg->init_prepare.network > 1)
 		return chan_blame(c, "INIT_PREPARE, network %u%s",
 		    msg->init_prepare.network, in->have_project ?
 		    ", after INIT_ROOT" : "");
@@ -319,9 +334,11 @@ on_build(struct chan *c, const union msg_any *msg, int *fd)
 	(void)snprintf(in->hostname, sizeof(in->hostname), "%s", m->hostname);
 	in->step = "plan";
 	r = init_check(in);
-	if (r == 0)
+	if (r == 0 && in->alone)
+		r = init_alone_build(in);
+	else if (r == 0)
 		r = init_choose(in);
-	if (r == 0)
+	if (r == 0 && !in->alone)
 		r = run_steps(in, in->prepared ? LAUNCH :
 		    TREE | SELF | LAUNCH);
 	if (r < 0)
@@ -366,6 +383,10 @@ on_signal(struct chan *c, const union msg_any *msg, int *fd)
 	(void)fd;
 	if (signo == 0 || signo > SIGSYS || in->payload <= 0)
 		return chan_blame(c, "INIT_SIGNAL %u", signo);
+	if (in->alone && msg->init_signal.everyone) {
+		init_alone_signal(in, (int)signo);
+		return 0;
+	}
 	/* Not reaped before its end is seen, so the number is still its. */
 	if (kill(msg->init_signal.everyone ? -1 : -in->payload,
 	    (int)signo) == -1 && errno != ESRCH)
@@ -383,7 +404,7 @@ on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
 	if (in->payload <= 0)
 		_exit(0);
 	/* Its end is reported as any other. */
-	init_kill_all();
+	init_kill_all(in);
 	return 0;
 }
 
@@ -446,10 +467,10 @@ init_new(struct init *in, struct loop *loop, const struct init_ids *ids)
 int
 init_serve(struct init *in)
 {
-	static const int sigs[] = { SIGCHLD };
-	int r = loop_signals(in->loop, sigs, nitems(sigs), on_child, in);
+	static const int sigs[] = { SIGCHLD, SIGIO };
+	int r = loop_signals(in->loop, sigs, nitems(sigs), on_sig, in);
 
 	if (r < 0)
-		fatal("watch for children: %s", strerror(-r));
+		fatal("watch for signals: %s", strerror(-r));
 	return loop_run(in->loop);
 }

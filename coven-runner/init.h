@@ -19,6 +19,7 @@
 #include "coven-runner/init_guard.h"
 #include "coven-runner/init_quota.h"
 #include "coven-runner/init_watch.h"
+#include "sandbox/landlock.h"
 
 #define INIT_TMPFS_MAX	64		/* file systems of our own */
 #define INIT_MASKED_MAX	1024		/* sockets and FIFOs masked */
@@ -48,6 +49,8 @@ struct init {
 	struct loop		*loop;
 	struct chan		 control, runner;
 	struct init_ids		 ids;
+
+	bool			 alone;		/* there is no namespace */
 
 	/* the plan, gathered until INIT_GO */
 	size_t			 nplaced;	/* rows that are dealt with */
@@ -97,9 +100,9 @@ void	init_new(struct init *, struct loop *, const struct init_ids *);
 int	init_serve(struct init *);
 extern chan_handler *const init_handlers[MSG__COUNT];
 
+/* Every process of the session but this one: those left follow the first. */
+void	init_kill_all(struct init *);
 /* Say what failed, once, where it did; returns err (a -errno). */
-/* Every process of the session but this one. */
-void	init_kill_all(void);
 int	init_fail(struct init *, int err, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
 
@@ -109,6 +112,21 @@ int	init_fail(struct init *, int err, const char *fmt, ...)
 void	init_identity(const struct init_ids *);
 int	init_lock(struct init *);	/* one more user and mount namespace */
 int	init_drop(struct init *);	/* capabilities, for good, read back */
+
+/* --- init_alone.c: what differs where there are no namespaces --- */
+
+/* Hold nothing from the start; adopt what the payload leaves.  Fatal. */
+void	init_alone_identity(const struct init_ids *);
+/* The monitor is gone: no kernel ends the payload with this process. */
+void	init_alone_end(struct chan *, int why);
+/* Every process of the session but this one, and wait for them. */
+void	init_alone_kill(void);
+void	init_alone_signal(struct init *, int sig);
+int	init_alone_build(struct init *);
+/* Rules for what the plan shows; the caller frees them. */
+size_t	init_alone_rules(struct init *, struct landlock_rule **);
+/* The payload's own steps. */
+int	init_alone_filter(void);
 
 /* --- init_ahead.c: a tree that waits for its project --- */
 

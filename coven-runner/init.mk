@@ -4,6 +4,7 @@ libinit_a_CPPFLAGS = $(AM_CPPFLAGS) $(CAPNG_CFLAGS)
 libinit_a_SOURCES = \
 	coven-runner/init.c coven-runner/init.h \
 	coven-runner/init_ahead.c \
+	coven-runner/init_alone.c \
 	coven-runner/init_dev.c \
 	coven-runner/init_exec.c \
 	coven-runner/init_id.c \

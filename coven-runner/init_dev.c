@@ -246,14 +246,15 @@ init_terminal(struct init *in)
 	struct winsize ws = { .ws_row = (unsigned short)in->rows,
 	    .ws_col = (unsigned short)in->cols };
 	struct msg_init_tty msg = { 0 };
+	const char *path = in->alone ? "/dev/ptmx" : "/dev/pts/ptmx";
 	autoclose int master = -1;
 	int unlock = 0, r;
 
 	if (in->transport != TRANSPORT_PTY)
 		return 0;
-	master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	master = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (master == -1)
-		return init_fail(in, -errno, "open /dev/pts/ptmx");
+		return init_fail(in, -errno, "open %s", path);
 	if (ws.ws_row != 0 && ws.ws_col != 0 &&
 	    ioctl(master, TIOCSWINSZ, &ws) == -1)
 		return init_fail(in, -errno, "set the terminal's size");

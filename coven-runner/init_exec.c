@@ -167,9 +167,18 @@ child_cwd(struct child *c)
 static int
 child_landlock(struct child *c)
 {
-	int r = landlock_restrict(c->rules, c->nrules, LANDLOCK_NET_ANY);
+	bool alone = c->in->alone;
+	int r = landlock_restrict(c->rules, c->nrules, alone ?
+	    LANDLOCK_NET_NONE : LANDLOCK_NET_ANY);
 
-	return r == -ENOSYS ? 0 : r;
+	return r == -ENOSYS && !alone ? 0 : r;
+}
+
+/* Not the init: it ends the payload's processes. */
+static int
+child_filter(struct child *c)
+{
+	return c->in->alone ? init_alone_filter() : 0;
 }
 
 static int
@@ -221,6 +230,7 @@ static const struct {
 	{ "stdio", child_stdio, "set the standard descriptors" },
 	{ "cwd", child_cwd, "enter the working folder" },
 	{ "landlock", child_landlock, "restrict itself with Landlock" },
+	{ "filter", child_filter, "load the filter of one without namespaces" },
 	{ "close", child_close, "close what was inherited" },
 	{ "execve", child_execve, "execute" },
 };
@@ -254,6 +264,10 @@ make_rules(struct init *in, struct child *c)
 {
 	size_t i;
 
+	if (in->alone) {
+		c->nrules = init_alone_rules(in, &c->rules);
+		return;
+	}
 	c->rules = mem_zalloc(in->nmounts + 3, sizeof(*c->rules));
 	add_rule(c, "/", LANDLOCK_READ_EXEC);
 	add_rule(c, "/dev", LANDLOCK_WRITE);

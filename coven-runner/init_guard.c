@@ -7,13 +7,11 @@
  *
  * Nobody else makes one in a folder that has none, the owner's git included.
  */
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +50,7 @@ caught(struct init *in)
 	    GUARDED);
 	in->limit = BOUND_PROTECTED;
 	/* Its own end follows, and with that what it made is removed. */
-	init_kill_all();
+	init_kill_all(in);
 }
 
 static bool
@@ -63,8 +61,8 @@ is_there(int folder)
 	return fstatat(folder, GUARDED, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static void
-look(struct init *in)
+void
+init_guard_look(struct init *in)
 {
 	size_t i;
 
@@ -80,29 +78,8 @@ on_again(struct timer *t)
 {
 	struct init *in = t->ctx;
 
-	look(in);
+	init_guard_look(in);
 	timer_start(in->loop, t, LIMIT_WATCH_NEAR_MS);
-}
-
-static void
-on_events(struct source *s, uint32_t mask)
-{
-	static char data[16384]
-	    __attribute__((aligned(__alignof__(struct inotify_event))));
-	const struct inotify_event *e;
-	struct init *in = s->ctx;
-	ssize_t n, at;
-
-	(void)mask;
-	while ((n = read(s->fd, data, sizeof(data))) > 0)
-		for (at = 0; at < n; at += (ssize_t)(sizeof(*e) + e->len)) {
-			e = (const struct inotify_event *)(const void *)
-			    (data + at);
-			if (e->mask & IN_Q_OVERFLOW)
-				look(in);
-			else if (e->len != 0 && strcmp(e->name, GUARDED) == 0)
-				caught(in);
-		}
 }
 
 /* --- the beginning --- */
@@ -111,7 +88,7 @@ on_events(struct source *s, uint32_t mask)
 static int
 open_folder(struct init *in, const char *path)
 {
-	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
 	    .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
 	const struct init_mount *m = init_mount_of(in, &path);
 	autobuf struct buf b = { 0 };
@@ -138,29 +115,27 @@ hold(struct init *in, const char *path)
 	return 0;
 }
 
-/* An owner may have only so many of these, in all of his sessions. */
+/*
+ * By the oldest of the kernel's ways: it tells no names, but of inotify's
+ * instances an owner has few, and they are wanted outside as well.
+ */
 static int
-watch(struct init_guard *g)
+watch(const struct init_guard *g)
 {
-	autoclose int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	char path[64];
 	size_t i;
 
-	for (i = 0; fd != -1 && i < g->nfolders; i++) {
-		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d",
-		    g->folders[i]);
-		if (inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO |
-		    IN_ONLYDIR) == -1)
+	for (i = 0; i < g->nfolders; i++)
+		if (fcntl(g->folders[i], F_NOTIFY, DN_CREATE | DN_RENAME |
+		    DN_MULTISHOT) == -1)
 			return -errno;
-	}
-	return fd == -1 ? -errno : mem_steal_fd(&fd);
+	return 0;
 }
 
 int
 init_guard(struct init *in)
 {
 	struct init_guard *g = &in->guard;
-	int fd, r = 0;
+	int r = 0;
 
 	while (r == 0 && buf_left(&g->paths) != 0) {
 		const char *path = buf_head(&g->paths);
@@ -170,17 +145,14 @@ init_guard(struct init *in)
 	}
 	if (r < 0 || g->nfolders == 0)
 		return r;
-	fd = watch(g);
-	if (fd < 0) {
+	r = watch(g);
+	if (r < 0) {
 		log_debug("watch git folders: %s: they are looked at",
-		    strerror(-fd));
+		    strerror(-r));
 		g->again = (struct timer){ .cb = on_again, .ctx = in };
 		timer_start(in->loop, &g->again, LIMIT_WATCH_NEAR_MS);
-		return 0;
 	}
-	g->events = (struct source){ .fd = fd, .cb = on_events, .ctx = in };
-	r = loop_add(in->loop, &g->events, EPOLLIN);
-	return r < 0 ? init_fail(in, r, "watch git folders") : 0;
+	return 0;
 }
 
 /* --- the end --- */

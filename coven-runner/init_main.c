@@ -27,14 +27,15 @@ main(int argc, char **argv)
 	struct init_ids ids;
 	static struct init in;
 	struct loop *loop;
+	bool alone;
 
 #ifdef COVEN_FAILPOINTS
-	if (argc == 8 && strcmp(argv[6], ROLE_FAILPOINT) == 0) {
-		failpoint_arm(argv[7]);
-		argc = 6;
+	if (argc == 9 && strcmp(argv[7], ROLE_FAILPOINT) == 0) {
+		failpoint_arm(argv[8]);
+		argc = 7;
 	}
 #endif
-	if (argc != 6) {
+	if (argc != 7) {
 		fprintf(stderr, "coven-init is started by coven-monitor\n");
 		return 64;
 	}
@@ -42,12 +43,19 @@ main(int argc, char **argv)
 	ids = (struct init_ids){ .uid_in = number(argv[1]),
 	    .uid_out = number(argv[2]), .gid_in = number(argv[3]),
 	    .gid_out = number(argv[4]) };
-	role_title_at(argv[5]);
-	init_identity(&ids);
+	alone = strcmp(argv[5], msg_sandbox_name(SANDBOX_LANDLOCK)) == 0;
+	role_title_at(argv[6]);
+	if (alone)
+		init_alone_identity(&ids);
+	else
+		init_identity(&ids);
 	loop = loop_new();
 	init_new(&in, loop, &ids);
+	in.alone = alone;
 	role_start_unconfined(ROLE_INIT, loop, &in.control, init_handlers,
 	    &in);
+	if (alone)
+		in.control.on_end = init_alone_end;
 	/* No exit handlers: the kernel ends what is left of the namespace. */
 	_exit(init_serve(&in));
 }

@@ -251,7 +251,7 @@ on_quota(struct timer *t)
 		log_info("end the session: its %s limit",
 		    bound_name(BOUND_WORKSPACE));
 		in->limit = BOUND_WORKSPACE;
-		init_kill_all();
+		init_kill_all(in);
 		return;
 	}
 	timer_start(in->loop, t, q->depth != 0 || is_near(q) ?

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "common/bounds.h"
+#include "common/family.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -210,26 +211,49 @@ is_pid(const char *name)
 	    name[strspn(name, "0123456789")] == '\0';
 }
 
+/* memfds is NULL for a quick look. */
 static void
-look(struct watch_seen *s, bool closely, struct memfds *memfds)
+look_at(struct watch_seen *s, int proc, const char *pid,
+    struct memfds *memfds)
 {
 	char path[300], text[4096];
+
+	if (memfds != NULL) {
+		add_rollup(s, proc, pid);
+		add_memfds(memfds, proc, pid);
+		return;
+	}
+	(void)snprintf(path, sizeof(path), "%s/status", pid);
+	if (read_small(proc, path, text, sizeof(text)))
+		add_status(s, text);
+}
+
+/* Without a pid namespace /proc has the host's as well. */
+static void
+look_alone(struct watch_seen *s, int proc, struct memfds *memfds)
+{
+	static pid_t pids[LIMIT_USAGE_PROCESSES];
+	size_t n = family_list(getpid(), pids, nitems(pids)), i;
+	char name[16];
+
+	for (i = 0; i < n; i++) {
+		(void)snprintf(name, sizeof(name), "%d", (int)pids[i]);
+		look_at(s, proc, name, memfds);
+	}
+}
+
+static void
+look(const struct init *in, struct watch_seen *s, struct memfds *memfds)
+{
 	struct dirent *e;
 	DIR *d = opendir("/proc");
 
 	*s = (struct watch_seen){ 0 };
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		if (!is_pid(e->d_name))
-			continue;
-		if (closely) {
-			add_rollup(s, dirfd(d), e->d_name);
-			add_memfds(memfds, dirfd(d), e->d_name);
-			continue;
-		}
-		(void)snprintf(path, sizeof(path), "%s/status", e->d_name);
-		if (read_small(dirfd(d), path, text, sizeof(text)))
-			add_status(s, text);
-	}
+	if (d != NULL && in->alone)
+		look_alone(s, dirfd(d), memfds);
+	while (d != NULL && !in->alone && (e = readdir(d)) != NULL)
+		if (is_pid(e->d_name))
+			look_at(s, dirfd(d), e->d_name, memfds);
 	if (d != NULL)
 		(void)closedir(d);
 }
@@ -250,7 +274,8 @@ too_much_memory(struct init *in, const struct watch_seen *quick)
 {
 	static struct memfds memfds;
 	struct init_watch *w = &in->watch;
-	uint64_t outside = tmpfs_used(in) + segments();
+	/* Alone it has no tmpfs and no segment. */
+	uint64_t outside = in->alone ? 0 : tmpfs_used(in) + segments();
 	uint64_t host = shared_of_the_host(), grown;
 	struct watch_seen s;
 
@@ -261,7 +286,7 @@ too_much_memory(struct init *in, const struct watch_seen *quick)
 		return false;
 	memfds.n = 0;
 	memfds.bytes = 0;
-	look(&s, true, &memfds);
+	look(in, &s, &memfds);
 	w->memory_seen = s.private_bytes + most(s.mapped, outside +
 	    memfds.bytes);
 	return w->memory_seen >= w->memory;
@@ -286,7 +311,7 @@ reached(struct init *in)
 		return BOUND_DISK;
 	if (w->memory == 0 && w->processes == 0)
 		return BOUND_NONE;
-	look(&s, false, NULL);
+	look(in, &s, NULL);
 	w->threads_seen = s.threads;
 	if (w->processes != 0 && s.threads >= w->processes)
 		return BOUND_PROCESSES;
@@ -316,7 +341,7 @@ on_watch(struct timer *t)
 	log_info("end the session: its %s limit", bound_name(limit));
 	in->limit = limit;
 	/* Its own end follows, is waited for and says the reason. */
-	init_kill_all();
+	init_kill_all(in);
 }
 
 void

@@ -129,7 +129,7 @@ on_workspace(struct chan *c, const union msg_any *msg, int *fd)
 	struct job *j;
 
 	(void)fd;
-	if (msg->workspace.policy > POLICY_ALWAYS || msg->workspace.task > 1)
+	if (msg->workspace.policy > POLICY_SCRATCH || msg->workspace.task > 1)
 		return chan_blame(c, "a policy that is none");
 	j = job_new(c->ctx, JOB_WORKSPACE, NULL);
 	j->id = mem_strdup(msg->workspace.id);

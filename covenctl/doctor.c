@@ -194,8 +194,8 @@ static void (*const checks[])(struct doctor *) = {
 	check_daemon, check_repos, check_harnesses, check_engine,
 	check_familiars, check_credentials,
 	check_home, check_home_path,
-	check_home_fs, check_home_socket, check_namespaces, check_proc,
-	check_landlock, check_seccomp, check_cgroup, check_idmap,
+	check_home_fs, check_home_socket, check_sandbox, check_namespaces,
+	check_proc, check_landlock, check_seccomp, check_cgroup, check_idmap,
 	check_users, check_apparmor,
 	check_auth, check_network, check_archives,
 };

@@ -72,6 +72,7 @@ void	check_home_path(struct doctor *);
 void	check_home_fs(struct doctor *);
 void	check_home_socket(struct doctor *);
 void	check_daemon(struct doctor *);
+void	check_sandbox(struct doctor *);
 void	check_namespaces(struct doctor *);
 void	check_proc(struct doctor *);
 void	check_landlock(struct doctor *);

@@ -164,20 +164,56 @@ setting_is(const char *path, const char *value)
 	return strcmp(text, value) == 0;
 }
 
+#define OR_WITHOUT							\
+	"; or sandbox.minimum = \"landlock\" in coven.toml: see "	\
+	"coven.toml(5) for what that leaves open"
+
+/* A daemon that does without them has been told to. */
+static enum finding_status
+gravity(const struct doctor *d)
+{
+	return strcmp(d->daemon.sandbox, "landlock") == 0 ? FINDING_WARN :
+	    FINDING_FAIL;
+}
+
+void
+check_sandbox(struct doctor *d)
+{
+	if (strcmp(d->daemon.sandbox, "landlock") == 0)
+		found(d, "sandbox", FINDING_WARN, "allow namespaces, if you "
+		    "can", "mode landlock is in force, without namespaces: "
+		    "sessions see the host's paths, its file names and their "
+		    "dates, their protected paths are writable, and they have "
+		    "no network");
+	else if (d->daemon.sandbox[0] != '\0')
+		found(d, "sandbox", FINDING_PASS, NULL, "mode %s is in force",
+		    d->daemon.sandbox);
+	else
+		found(d, "sandbox", FINDING_PASS, NULL, "mode namespaces, "
+		    "where nothing below fails; a daemon that runs says which "
+		    "is in force");
+}
+
 /* Why were user namespaces refused?  Name the setting that says so. */
 static void
 explain(struct doctor *d, const char *id, const struct trial *t)
 {
+	char hint[512];
+
 	for (size_t i = 0; i < nitems(settings); i++)
 		if (setting_is(settings[i].path, settings[i].refuses)) {
-			found(d, id, FINDING_FAIL, settings[i].hint,
+			(void)snprintf(hint, sizeof(hint), "%s" OR_WITHOUT,
+			    settings[i].hint);
+			found(d, id, gravity(d), hint,
 			    "%s is refused (%s): %s", step_names[t->step],
 			    strerror(t->error), settings[i].what);
 			return;
 		}
-	found(d, id, FINDING_FAIL, t->error == ENOSPC ?
-	    "sudo sysctl -w user.max_user_namespaces=15000" : IN_CONTAINER,
-	    "%s is refused: %s", step_names[t->step], strerror(t->error));
+	(void)snprintf(hint, sizeof(hint), "%s" OR_WITHOUT,
+	    t->error == ENOSPC ?
+	    "sudo sysctl -w user.max_user_namespaces=15000" : IN_CONTAINER);
+	found(d, id, gravity(d), hint, "%s is refused: %s",
+	    step_names[t->step], strerror(t->error));
 }
 
 void
@@ -206,9 +242,9 @@ check_proc(struct doctor *d)
 		found(d, "proc", FINDING_FAIL, NULL, "could not be tried: %s",
 		    strerror(-rc));
 	else if (t.step == STEP_PROC)
-		found(d, "proc", FINDING_FAIL,
+		found(d, "proc", gravity(d),
 		    "in a container: give it an unmasked /proc "
-		    "(--security-opt systempaths=unconfined)",
+		    "(--security-opt systempaths=unconfined)" OR_WITHOUT,
 		    "a fresh /proc is refused: %s; this one is masked",
 		    strerror(t.error));
 	else if (t.step != 0)

@@ -61,6 +61,8 @@ healthy(struct ctl *ctl, const struct answer *a, struct daemon *d)
 {
 	const char *api = jr_kstr(a->doc, "apiVersion");
 	const char *version = jr_kstr(a->doc, "covenVersion");
+	const char *sandbox = jr_kstr(jr_get(a->doc, "capabilities"),
+	    "sandboxMode");
 
 	if (a->status != 200 || !jr_ktrue(a->doc, "ok") || api == NULL ||
 	    strcmp(api, CONTRACT) != 0 || version == NULL ||
@@ -68,6 +70,8 @@ healthy(struct ctl *ctl, const struct answer *a, struct daemon *d)
 	    !take_identity(jr_get(a->doc, "daemon"), d))
 		return false;
 	(void)snprintf(d->version, sizeof(d->version), "%s", version);
+	if (sandbox != NULL && strlen(sandbox) < sizeof(d->sandbox))
+		memcpy(d->sandbox, sandbox, strlen(sandbox) + 1);
 	take_archives(jr_get(a->doc, "archives"), d);
 	d->token_mode = jr_ktrue(jr_get(a->doc, "capabilities"), "tokenAuth");
 	/* Who names a token is where a forwarded socket is, and not its end. */

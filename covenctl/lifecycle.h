@@ -14,6 +14,7 @@ struct daemon {
 	char			 started_at[64];	/* "": unknown */
 	char			 socket[PATH_MAX];
 	char			 version[64];
+	char			 sandbox[16];	/* of sessions; "": unknown */
 	bool			 token_mode;	/* each request needs a token */
 	bool			 refused;	/* running, ours is not good */
 	/* what ended sessions left; -1: it does not say */

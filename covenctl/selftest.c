@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "covenctl/lifecycle.h"
 #include "covenctl/procs.h"
 #include "covenctl/selftest.h"
 
@@ -272,7 +273,12 @@ verb_selftest(struct ctl *ctl)
 	char probe[PATH_MAX];
 	int rc = CTL_FAILED;
 
+	struct daemon *d = mem_zalloc(1, sizeof(*d));
+
 	s->ctl = ctl;
+	if (daemon_probe(ctl, d) == 0)
+		(void)snprintf(s->mode, sizeof(s->mode), "%s", d->sandbox);
+	free(d);
 	if (own_path(PROBE, probe) < 0 || own_path(NULL, s->self) < 0)
 		ctl_err("selftest: %s: it is not installed", PROBE);
 	else {

@@ -35,6 +35,7 @@ struct selftest {
 	size_t		 ndoors;
 	struct role_row	 roles[ROLES_MAX];
 	size_t		 nroles;
+	char		 mode[16];	/* of sessions; "": unknown */
 	bool		 complete;	/* every door was tried */
 	bool		 compared;
 };

@@ -110,6 +110,7 @@ print_json(const struct selftest *s)
 	jw_init(&j, &b);
 	jw_object(&j);
 	jw_kbool(&j, "ok", verdict(s) == CTL_OK);
+	jw_kstr(&j, "sandbox", s->mode[0] != '\0' ? s->mode : NULL);
 	jw_kbool(&j, "complete", s->complete);
 	jw_ku64(&j, "blocked", count(s, RESULT_BLOCKED));
 	jw_ku64(&j, "open", count(s, RESULT_OPEN));
@@ -187,9 +188,10 @@ selftest_print(struct selftest *s)
 		(void)printf("\n");
 		if (rc == CTL_OK)
 			rc = print_roles(s);
-		(void)printf("\n%zu doors: %zu blocked, %zu open, %zu "
-		    "untried, %zu shut outside as well; %zu processes of the "
-		    "suite: %zu confined\n", s->ndoors,
+		(void)printf("\nsandbox mode %s; %zu doors: %zu blocked, "
+		    "%zu open, %zu untried, %zu shut outside as well; "
+		    "%zu processes of the suite: %zu confined\n",
+		    s->mode[0] != '\0' ? s->mode : "unknown", s->ndoors,
 		    count(s, RESULT_BLOCKED), count(s, RESULT_OPEN),
 		    count(s, RESULT_UNTRIED), unproven(s), s->nroles,
 		    s->nroles - unconfined(s));

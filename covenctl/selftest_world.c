@@ -245,6 +245,25 @@ make_folders(struct world *w)
 	return 0;
 }
 
+/* As much of a repository as it takes to be one. */
+static void
+make_repository(struct world *w)
+{
+	static const char *const folders[] = { "", "/objects", "/hooks" };
+	char path[160];
+
+	for (size_t i = 0; i < nitems(folders); i++) {
+		(void)snprintf(path, sizeof(path), "%s/.git%s", w->project,
+		    folders[i]);
+		(void)mkdir(path, 0700);
+	}
+	(void)snprintf(path, sizeof(path), "%s/.git/HEAD", w->project);
+	(void)write_file(path, "ref: refs/heads/main\n");
+	(void)snprintf(path, sizeof(path), "%s/.git/hooks/pre-push",
+	    w->project);
+	(void)write_file(path, "exit 0\n");
+}
+
 int
 world_begin(struct selftest *s, struct world *w, const char *probe)
 {
@@ -256,6 +275,7 @@ world_begin(struct selftest *s, struct world *w, const char *probe)
 	    .semaphore = -1 };
 	if ((rc = make_folders(w)) != 0)
 		return rc;
+	make_repository(w);
 	rc = copy_program(probe, w->probe);
 	if (rc < 0) {
 		ctl_err("selftest: %s: %s", probe, strerror(-rc));

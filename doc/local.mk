@@ -36,4 +36,6 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0019-attempts-in-one-program.md \
 	doc/adr/0020-peers-before-linux-6.5.md \
 	doc/adr/0021-system-mode.md \
-	doc/adr/0024-a-workspace-of-its-own.md
+	doc/adr/0023-codex-is-told-that-it-is-confined.md \
+	doc/adr/0024-a-workspace-of-its-own.md \
+	doc/adr/0025-without-namespaces.md

@@ -19,6 +19,8 @@ enum filter_id {
 	FILTER_EXTRACTOR,
 	FILTER_REMOVER,
 	FILTER_PAYLOAD,		/* init and payload: denies by set */
+	FILTER_ALONE,		/* beside it, where there are no namespaces */
+	FILTER_UNSCOPED,	/* and where Landlock has no scopes */
 	FILTER__COUNT
 };
 

@@ -30,6 +30,9 @@ struct landlock_rule {
 	enum landlock_access	 access;
 };
 
+/* Signals to processes outside are refused from this ABI on. */
+#define LANDLOCK_ABI_SCOPES	6
+
 /* The kernel's ABI version, or 0 where there is no Landlock. */
 int	landlock_abi(void);
 

@@ -28,6 +28,7 @@ tests_unit_test_sandbox_LDADD = $(SANDBOX_LIBS) $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 # What the filters come to, as libseccomp prints it; see test_filter.c.
 EXTRA_DIST += \
+	tests/golden/filter-alone.pfc \
 	tests/golden/filter-apid.pfc \
 	tests/golden/filter-applier.pfc \
 	tests/golden/filter-archiver.pfc \
@@ -39,7 +40,8 @@ EXTRA_DIST += \
 	tests/golden/filter-remover.pfc \
 	tests/golden/filter-resolver.pfc \
 	tests/golden/filter-runner.pfc \
-	tests/golden/filter-stored.pfc
+	tests/golden/filter-stored.pfc \
+	tests/golden/filter-unscoped.pfc
 
 TESTS += tests/lint.sh
 EXTRA_DIST += tests/lint.sh

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,26 @@ is_refusal(int error)
 	    error == EUSERS || error == EINVAL || error == ENOSYS;
 }
 
+static bool
+has_folder(const struct entry *e)
+{
+	return e->profile->root == ROOT_FOLDER ||
+	    e->profile->root == ROOT_FOLDERS;
+}
+
+/* There is one working directory: the second folder is found by its name. */
+static void
+note_beside(struct entry *e)
+{
+	char link[32];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d",
+	    ROLE_FD_FOLDER2);
+	n = readlink(link, e->beside, sizeof(e->beside) - 1);
+	e->beside[n > 0 ? n : 0] = '\0';
+}
+
 int
 step_namespaces(struct entry *e)
 {
@@ -80,8 +101,10 @@ step_namespaces(struct entry *e)
 	 * A descriptor cannot be mounted across mount namespaces, but a
 	 * working directory is carried into a new one.
 	 */
-	if (e->profile->root == ROOT_FOLDER && fchdir(ROLE_FD_FOLDER) == -1)
+	if (has_folder(e) && fchdir(ROLE_FD_FOLDER) == -1)
 		return -errno;
+	if (e->profile->root == ROOT_FOLDERS)
+		note_beside(e);
 	if (!e->userns)
 		flags &= ~CLONE_NEWUSER;
 	if (unshare(flags) == -1) {
@@ -165,13 +188,11 @@ make_root(void)
  * working directory is cloned.  tree is that clone, made before the pivot.
  */
 static int
-attach_folder(int root, int tree)
+attach_folder(int root, int fd, int tree, const char *name)
 {
 	struct mount_attr quiet = { .attr_set = QUIET_MOUNT };
-	const char *name = PROFILE_FOLDER + 1;
 
-	if (move_mount(ROLE_FD_FOLDER, "", root, name,
-	    MOVE_MOUNT_F_EMPTY_PATH) == -1) {
+	if (move_mount(fd, "", root, name, MOVE_MOUNT_F_EMPTY_PATH) == -1) {
 		if (errno != EINVAL)
 			return -errno;
 		if (move_mount(tree, "", root, name,
@@ -192,6 +213,68 @@ clone_cwd(void)
 
 	/* A detached mount is no place of this namespace: it is not needed. */
 	return tree == -1 && errno != EINVAL ? -errno : tree;
+}
+
+/* The same of the second folder, if its name still leads to it. */
+static int
+clone_beside(const struct entry *e)
+{
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+	    .resolve = RESOLVE_NO_SYMLINKS };
+	autoclose int fd = (int)syscall(SYS_openat2, AT_FDCWD, e->beside,
+	    &how, sizeof(how));
+	struct stat a, b;
+	int tree;
+
+	/* A detached mount has no name, and needs no clone. */
+	if (fd == -1 || fstat(fd, &a) == -1 ||
+	    fstat(ROLE_FD_FOLDER2, &b) == -1 || a.st_dev != b.st_dev ||
+	    a.st_ino != b.st_ino)
+		return -1;
+	tree = open_tree(fd, "", OPEN_TREE_CLONE | AT_RECURSIVE |
+	    AT_EMPTY_PATH | OPEN_TREE_CLOEXEC);
+	return tree == -1 ? -errno : tree;
+}
+
+/* Clones of what can be cloned, while the old root is there. */
+static int
+make_places(const struct entry *e, int root, int *tree, int *beside)
+{
+	if (!has_folder(e))
+		return 0;
+	if (mkdirat(root, PROFILE_FOLDER + 1, 0555) == -1)
+		return -errno;
+	*tree = clone_cwd();
+	if (*tree < -1)
+		return *tree;
+	if (e->profile->root != ROOT_FOLDERS)
+		return 0;
+	if (mkdirat(root, PROFILE_FOLDER2 + 1, 0555) == -1)
+		return -errno;
+	*beside = clone_beside(e);
+	return *beside < -1 ? *beside : 0;
+}
+
+/*
+ * A second folder whose name this user may not follow, where the monitor may,
+ * stays what it is: then Landlock bounds it, and the filter.
+ */
+static int
+attach_places(struct entry *e, int root, int tree, int beside)
+{
+	int r = 0;
+
+	if (has_folder(e))
+		r = attach_folder(root, ROLE_FD_FOLDER, tree,
+		    PROFILE_FOLDER + 1);
+	if (r < 0 || e->profile->root != ROOT_FOLDERS)
+		return r;
+	r = attach_folder(root, ROLE_FD_FOLDER2, beside, PROFILE_FOLDER2 + 1);
+	e->placed = r == 0;
+	if (r != -EBADF)
+		return r;
+	log_warn("place %s: its name does not lead there", e->beside);
+	return 0;
 }
 
 /*
@@ -234,7 +317,7 @@ int
 step_root(struct entry *e)
 {
 	struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY };
-	autoclose int root = -1, tree = -1;
+	autoclose int root = -1, tree = -1, beside = -1;
 	int r;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
@@ -242,13 +325,9 @@ step_root(struct entry *e)
 	root = make_root();
 	if (root < 0)
 		return root;
-	if (e->profile->root == ROOT_FOLDER) {
-		if (mkdirat(root, PROFILE_FOLDER + 1, 0555) == -1)
-			return -errno;
-		tree = clone_cwd();
-		if (tree < -1)
-			return tree;
-	}
+	r = make_places(e, root, &tree, &beside);
+	if (r < 0)
+		return r;
 	if (move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) == -1)
 		return -errno;
 	if (e->profile->root == ROOT_FILES) {
@@ -258,16 +337,22 @@ step_root(struct entry *e)
 	}
 	if (mount_setattr(root, "", AT_EMPTY_PATH, &ro, sizeof(ro)) == -1)
 		return -errno;
-	if (e->profile->root == ROOT_FOLDER) {
-		r = attach_folder(root, tree);
-		if (r < 0)
-			return r;
-	}
+	r = attach_places(e, root, tree, beside);
+	if (r < 0)
+		return r;
 	/* Old and new root in one place: then the old one is on top. */
 	if (fchdir(root) == -1 || syscall(SYS_pivot_root, ".", ".") == -1 ||
 	    umount2(".", MNT_DETACH) == -1 || chdir("/") == -1)
 		return -errno;
 	return 0;
+}
+
+static int
+replace(const char *path, int fd)
+{
+	autoclose int inside = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return inside == -1 || dup3(inside, fd, O_CLOEXEC) == -1 ? -errno : 0;
 }
 
 /*
@@ -278,14 +363,13 @@ step_root(struct entry *e)
 int
 step_folder(struct entry *e)
 {
-	autoclose int inside = -1;
+	int r = 0;
 
-	if (!e->mounts)
-		return fchdir(ROLE_FD_FOLDER) == -1 ? -errno : 0;
-	inside = open(PROFILE_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (inside == -1 ||
-	    dup3(inside, ROLE_FD_FOLDER, O_CLOEXEC) == -1 ||
-	    fchdir(ROLE_FD_FOLDER) == -1)
-		return -errno;
-	return 0;
+	if (e->mounts)
+		r = replace(PROFILE_FOLDER, ROLE_FD_FOLDER);
+	if (r == 0 && e->placed)
+		r = replace(PROFILE_FOLDER2, ROLE_FD_FOLDER2);
+	if (r == 0 && fchdir(ROLE_FD_FOLDER) == -1)
+		r = -errno;
+	return r;
 }

@@ -1,3 +1,5 @@
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -118,7 +120,7 @@ static const struct profile profiles[ROLE__COUNT] = {
 	},
 	[ROLE_APPLIER] = {
 		.namespaces = EVERY_NS,
-		.root = ROOT_EMPTY,
+		.root = ROOT_FOLDERS,
 		.last_fd = ROLE_FD_FOLDER2,
 		/* two descriptors a folder deep */
 		.limits = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 4096 } },
@@ -224,7 +226,8 @@ is_needed(enum needs needs, const struct entry *e)
 	case MOUNTS:
 		return e->mounts;
 	case FOLDER:
-		return e->profile->root == ROOT_FOLDER;
+		return e->profile->root == ROOT_FOLDER ||
+		    e->profile->root == ROOT_FOLDERS;
 	}
 	return true;
 }
@@ -278,15 +281,14 @@ status_value(const char *text, const char *key, size_t *len)
 	return NULL;
 }
 
-int
-profile_verify(enum role role, const char *status_text, char *why,
-    size_t whylen)
+static int
+verify(const struct profile_check *checks, size_t n, const char *status_text,
+    char *why, size_t whylen)
 {
-	const struct profile *p = profile_of(role);
 	size_t i;
 
-	for (i = 0; p != NULL && i < p->nchecks; i++) {
-		const struct profile_check *c = &p->checks[i];
+	for (i = 0; i < n; i++) {
+		const struct profile_check *c = &checks[i];
 		size_t len = 0;
 		const char *v = status_value(status_text, c->key, &len);
 
@@ -299,6 +301,30 @@ profile_verify(enum role role, const char *status_text, char *why,
 		return PROFILE_UNLIKE;
 	}
 	return 0;
+}
+
+int
+profile_verify(enum role role, const char *status_text, char *why,
+    size_t whylen)
+{
+	const struct profile *p = profile_of(role);
+
+	return p == NULL ? 0 : verify(p->checks, p->nchecks, status_text, why,
+	    whylen);
+}
+
+int
+profile_verify_alone(const char *status_text, char *why, size_t whylen)
+{
+	static const struct profile_check alone[] = {
+		{ "CapInh", NOTHING },
+		{ "CapPrm", NOTHING },
+		{ "CapEff", NOTHING },
+		{ "CapAmb", NOTHING },
+		{ "NoNewPrivs", "1" },
+	};
+
+	return verify(alone, nitems(alone), status_text, why, whylen);
 }
 
 unsigned
@@ -326,8 +352,9 @@ try_userns(void)
 	return r;
 }
 
-int
-profile_probe_userns(void)
+/* What fn says in a child of its own. */
+static int
+try_apart(int (*fn)(void))
 {
 	int status = 0;
 	pid_t pid, got;
@@ -336,11 +363,56 @@ profile_probe_userns(void)
 	if (pid == -1)
 		return -errno;
 	if (pid == 0)
-		_exit(-try_userns() & 0xff);
+		_exit(-fn() & 0xff);
 	do {
 		got = waitpid(pid, &status, 0);
 	} while (got == -1 && errno == EINTR);
 	if (got == -1)
 		return -errno;
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+int
+profile_probe_userns(void)
+{
+	return try_apart(try_userns);
+}
+
+/* Refused where every proc in sight is partly covered. */
+static int
+try_proc(void)
+{
+	int fs = fsopen("proc", FSOPEN_CLOEXEC), mnt;
+
+	if (fs == -1 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == -1)
+		return -errno;
+	mnt = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID |
+	    MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	return mnt == -1 ? -errno : 0;
+}
+
+static int
+try_session(void)
+{
+	struct entry e = { .profile = profile_of(ROLE_CONFREAD),
+	    .role = ROLE_CONFREAD, .userns = true };
+	int r;
+
+	/* A process that has lowered itself cannot write its own maps. */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
+		return -errno;
+	r = step_namespaces(&e);
+	if (r == 0 && !e.userns)
+		return -EPERM;
+	if (r == 0)
+		r = step_maps(&e);
+	if (r == 0 && unshare(CLONE_NEWPID) == -1)
+		r = -errno;
+	return r == 0 ? try_apart(try_proc) : r;
+}
+
+int
+profile_probe_session(void)
+{
+	return try_apart(try_session);
 }

@@ -18,10 +18,12 @@
 enum profile_root {
 	ROOT_EMPTY,		/* a read-only root without a name in it */
 	ROOT_FOLDER,		/* the same, and ROLE_FD_FOLDER at /store */
-	ROOT_FILES,		/* the same, and some of the host's /etc */
+	ROOT_FOLDERS,		/* the same, and ROLE_FD_FOLDER2 at /beside */
+	ROOT_FILES,		/* ROOT_EMPTY, and some of the host's /etc */
 };
 
 #define PROFILE_FOLDER	"/store"
+#define PROFILE_FOLDER2	"/beside"
 
 struct profile_limit {
 	int	resource;
@@ -84,6 +86,13 @@ int	profile_verify(enum role, const char *status_text, char *why,
 	    size_t whylen);
 
 /*
+ * The same of an init that has no namespaces: it holds nothing from its start,
+ * and is whom the monitor started it as.
+ */
+int	profile_verify_alone(const char *status_text, char *why,
+	    size_t whylen);
+
+/*
  * The number under which apid sees its owner where it maps him: his own, but
  * for the overflow uid, which strangers have.
  */
@@ -96,5 +105,10 @@ unsigned profile_owner_inside(unsigned owner);
  * it.  0 or -errno.  Where not, roles are started with --no-userns.
  */
 int	profile_probe_userns(void);
+/*
+ * Can this process's user make all that a session's init makes: every
+ * namespace, and a fresh /proc?  Tries it in children.  0 or -errno.
+ */
+int	profile_probe_session(void);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef COVEN_SANDBOX_STEPS_H
 #define COVEN_SANDBOX_STEPS_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "sandbox/profile.h"
@@ -16,6 +17,8 @@ struct entry {
 	bool			 userns;	/* wanted, then: entered */
 	bool			 mounts;	/* its own mount namespace */
 	unsigned		 uid, gid;	/* as outside */
+	char			 beside[PATH_MAX]; /* of ROLE_FD_FOLDER2 */
+	bool			 placed;	/* that is in the new root */
 };
 
 /* sandbox/namespaces.c */

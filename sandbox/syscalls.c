@@ -220,6 +220,91 @@ SET(setid) = {
 };
 END_SET(setid);
 
+/* --- denied where a payload has no namespaces (doc/adr/0025) ------------- */
+
+/*
+ * Landlock sees files that are opened, made, removed and executed.  What it
+ * does not see is refused here: sockets, System V objects, other processes of
+ * the same user, and what a path alone is enough for.  Through a descriptor,
+ * which Landlock let be opened, the same is allowed.
+ */
+#define NO_SOCKET(name) \
+	FAIL(EACCES, name, "there is no network of its own", { 0 })
+#define NO_IPC(name) \
+	DENY(name, "there is no System V namespace of its own", { 0 })
+#define OWN_ONLY(name, arg) \
+	DENY(name, "another process of the same user", NOT(arg, 0))
+#define NO_PATH(name) \
+	DENY(name, "by a path, where no rule is asked", { 0 })
+
+SET(alone) = {
+	NO_SOCKET("socket"),
+	NO_SOCKET("bind"),
+	NO_SOCKET("connect"),
+	NO_SOCKET("listen"),
+	FAIL(EACCES, "socketpair", "a datagram may name another's socket",
+	    BITS(1, SOCK_DGRAM)),
+	NO_IPC("shmget"),
+	NO_IPC("shmat"),
+	NO_IPC("shmctl"),
+	NO_IPC("msgget"),
+	NO_IPC("msgsnd"),
+	NO_IPC("msgrcv"),
+	NO_IPC("msgctl"),
+	NO_IPC("semget"),
+	NO_IPC("semop"),
+	NO_IPC("semtimedop"),
+	NO_IPC("semctl"),
+	NO_IPC("mq_open"),
+	NO_IPC("mq_unlink"),
+	OWN_ONLY("prlimit64", 0),
+	OWN_ONLY("sched_setaffinity", 0),
+	OWN_ONLY("sched_setattr", 0),
+	OWN_ONLY("sched_setparam", 0),
+	OWN_ONLY("sched_setscheduler", 0),
+	OWN_ONLY("setpriority", 1),
+	OWN_ONLY("ioprio_set", 1),
+	NO_PATH("chmod"),
+	NO_PATH("fchmodat"),
+	NO_PATH("fchmodat2"),
+	NO_PATH("chown"),
+	NO_PATH("lchown"),
+	NO_PATH("fchownat"),
+	NO_PATH("utime"),
+	NO_PATH("utimes"),
+	NO_PATH("futimesat"),
+	DENY("utimensat", "by a path, where no rule is asked", NOT(1, 0)),
+	NO_PATH("setxattr"),
+	NO_PATH("lsetxattr"),
+	NO_PATH("removexattr"),
+	NO_PATH("lremovexattr"),
+	DENY("inotify_add_watch", "names that no rule lets be listed",
+	    { 0 }),
+};
+END_SET(alone);
+
+/* What Landlock sees since ABI 6, and truncate(2) since ABI 3. */
+#define NO_SIGNAL(name, what) \
+	DENY(name, what, { 0 })
+
+SET(unscoped) = {
+	DENY("kill", "any process of the owner's; a group's own stays",
+	    NOT(0, 0)),
+	NO_SIGNAL("tkill", "any thread of the owner's"),
+	NO_SIGNAL("tgkill", "any thread of the owner's"),
+	NO_SIGNAL("rt_sigqueueinfo", "any process of the owner's"),
+	NO_SIGNAL("rt_tgsigqueueinfo", "any thread of the owner's"),
+	NO_SIGNAL("pidfd_send_signal", "any process of the owner's"),
+	DENY("fcntl", "has the owner's processes signalled",
+	    EQ(1, F_SETOWN)),
+	DENY("fcntl", "has the owner's processes signalled",
+	    EQ(1, F_SETOWN_EX)),
+	DENY("ioctl", "has the owner's processes signalled",
+	    EQ(1, FIOSETOWN)),
+	NO_PATH("truncate"),
+};
+END_SET(unscoped);
+
 /* --- our own roles: closed sets ------------------------------------------ */
 
 /* A confined role never needs these: there is nothing to debug, kill. */
@@ -555,6 +640,9 @@ static const struct filter_def filters[FILTER__COUNT] = {
 	[FILTER_PAYLOAD] = { "payload", ROW_ALLOW,
 	    { &set_dangerous, &set_terminal, &set_families, &set_keys,
 	    &set_mounts, &set_namespaces, &set_setid, &set_init }, true },
+	[FILTER_ALONE] = { "alone", ROW_ALLOW, { &set_alone }, false },
+	[FILTER_UNSCOPED] = { "unscoped", ROW_ALLOW, { &set_unscoped },
+	    false },
 };
 
 const struct filter_def *

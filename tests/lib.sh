@@ -216,6 +216,17 @@ world_owner() {
 	esac
 }
 
+# world_alone: after world, a container without namespaces, and an owner who
+# does without them.  Its home has a coven.toml.
+world_alone() {
+	MONITOR_PRIV=("$PYTHON" "$(script container.py)" no-userns "$OWNER")
+	[ -d "$COVEN_HOME" ] || install -d -m 700 -o "$OWNER" -g "$OWNER" \
+	    "$COVEN_HOME"
+	owner_file "$COVEN_HOME/coven.toml" '[sandbox]
+minimum = "landlock"'
+	world_snapshot
+}
+
 # package_users [BUT]: the accounts of sysusers.d and the owner's, without
 # BUT, for this test's mount namespace alone.
 package_users() {

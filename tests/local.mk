@@ -141,6 +141,7 @@ it_tests = \
 	tests/it/limits_cgroup.sh \
 	tests/it/openapi_replies.sh \
 	tests/it/mode_container.sh \
+	tests/it/mode_landlock.sh \
 	tests/it/mode_system.sh \
 	tests/it/notify.sh \
 	tests/it/panic.sh \

@@ -7,8 +7,8 @@ libseccomp-dev libcap-ng-dev libbsd-dev libmd-dev libjson-c-dev \
 libsqlite3-dev libsodium-dev libtomlplusplus-dev libcmocka-dev \
 libsmartcols-dev libarchive-dev"
 TEST_PACKAGES="bubblewrap shellcheck strace valgrind cppcheck clang-tidy \
-mandoc util-linux procps python3 python3-jsonschema python3-yaml binutils zsh \
-fish"
+mandoc util-linux procps openssl python3 python3-jsonschema python3-yaml \
+binutils zsh fish"
 # For --long: a package, and machines to try it on.
 LONG_PACKAGES="debhelper lintian debootstrap systemd-container qemu-system-x86 \
 e2fsprogs"

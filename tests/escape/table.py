@@ -18,8 +18,11 @@ HEAD = """# Ways out of a session, and what becomes of them
 `covenctl selftest` tries each of these in a session on the machine it runs on,
 each in a process of its own, and prints this table
 (`doc/adr/0019-attempts-in-one-program.md`). Columns are the ways in which the
-suite is run: by an ordinary user, by root, and by a root monitor for an
-ordinary owner. `bwrap` is bubblewrap with every namespace and nothing of the
+suite is run: by an ordinary user, by root, by a root monitor for an ordinary
+owner, and where a container refuses namespaces and `sandbox.minimum` says that
+`landlock` will do. What is *open* there is open, for the reasons given in
+`doc/SECURITY.md`; *untried* is what takes a terminal or a list that a session
+cannot have there. `bwrap` is bubblewrap with every namespace and nothing of the
 host but its root, read-only, started by an ordinary user; it decides nothing.
 
 *Control* says where the same attempt is seen to succeed, without which being

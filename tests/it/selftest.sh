@@ -15,6 +15,15 @@ print(sum(door["result"] == sys.argv[2] for door in report["doors"]))' \
 	    "$W/report" "$1"
 }
 
+# named RESULT: which have it.
+named() {
+	"$PYTHON" -c '
+import json, sys
+report = json.load(open(sys.argv[1], encoding="utf-8"))
+print(*sorted(door["name"] for door in report["doors"]
+              if door["result"] == sys.argv[2]))' "$W/report" "$1"
+}
+
 # Every family, what stands open outside where it was tried there, and roles.
 families() {
 	"$PYTHON" -c '
@@ -37,12 +46,27 @@ print("roles:", " ".join(sorted({role["name"].split()[0]
 
 REPORTS=()
 KEPT=$(mktemp -d /tmp/coven-reports.XXXXXX)
-for mode in user root system; do
-	[ "$mode" = user ] || { world_end; world "$mode"; }
+for mode in user root system landlock; do
+	case $mode in
+	root | system) world_end; world "$mode" ;;
+	landlock) world_end; world user; world_alone ;;
+	esac
 	need_monitor
 	ctl --json selftest --compare >"$W/report" 2>"$W/err"
-	is "$mode: every door is shut" "$? $(jget "$W/report" ok) $(
-	    doors open) $(doors untried)" "0 true 0 0"
+	status=$?
+	is "$mode: it says what is in force" "$(jget "$W/report" sandbox)" \
+	    "$(if [ "$mode" = landlock ]; then echo landlock
+	    else echo namespaces; fi)"
+	if [ "$mode" = landlock ]; then
+		is "$mode: what is open is known, and no success" \
+		    "$status $(jget "$W/report" ok) $(named open)" \
+		    "1 false bounding fifo git-hook pidfd stat-beside"
+		note "untried: $(named untried)"
+	else
+		is "$mode: every door is shut" "$status $(
+		    jget "$W/report" ok) $(doors open) $(
+		    doors untried)" "0 true 0 0"
+	fi
 	[ ! -s "$W/err" ] || sed 's/^/# /' "$W/err"
 	t "$mode: more than 300 of them" test "$(doors blocked)" -gt 300
 	families >"$W/families"
@@ -59,6 +83,8 @@ for mode in user root system; do
 	    "$(find /tmp /dev/shm -maxdepth 1 -name 'coven-selftest*' \
 	    -user "$OWNER" -newer "$W/report" | wc -l)" 0
 	monitor_stop
+	# Folders of each session's own, in one that stays.
+	[ "$mode" != landlock ] || rmdir "$COVEN_HOME/work"
 	left_nothing "$mode: nor of its sessions"
 	cp "$W/report" "$KEPT/$mode"
 	REPORTS+=("$mode=$KEPT/$mode")

@@ -84,9 +84,9 @@ static void __attribute__((noreturn))
 become_init(const struct monitor *m)
 {
 	static char name[] = "coven-init", out[] = "65534", u[] = "1000",
-	    zero[] = "0", spare[] = ROLE_SPARE;
+	    zero[] = "0", mode[] = "namespaces", spare[] = ROLE_SPARE;
 	char *in = m->d->uid_0 ? zero : u;
-	char *argv[] = { name, in, out, in, out, spare, NULL };
+	char *argv[] = { name, in, out, in, out, mode, spare, NULL };
 	char *envp[] = { NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 

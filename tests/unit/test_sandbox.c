@@ -69,14 +69,14 @@ become(uid_t uid)
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
-/* Exactly the descriptors of the row: 0, 1, 2 log, 3 control, 4 folder. */
+/* Exactly those of the row: 0, 1, 2 log, 3 control, 4 and 5 folders. */
 static void
-lay_out(int control, int log, int dir)
+lay_out(int control, int log, int dir, bool two)
 {
 	int null = open("/dev/null", O_RDWR);
-	int last = dir >= 0 ? 4 : 3, fd;
-	const int from[] = { null, null, log, control, dir };
-	int high[5];
+	int last = two ? 5 : dir >= 0 ? 4 : 3, fd;
+	const int from[] = { null, null, log, control, dir, dir };
+	int high[6];
 
 	for (fd = 0; fd <= last; fd++)
 		high[fd] = fcntl(from[fd], F_DUPFD, 100);
@@ -95,7 +95,7 @@ run_role(const struct start *s, int control, int log, int dir)
 	struct chan chan;
 	struct loop *loop;
 
-	lay_out(control, log, dir);
+	lay_out(control, log, dir, s->role == ROLE_APPLIER);
 	become(s->uid);
 	log_init(NULL, LOG_LEVEL_DEBUG);
 	role_options(s->no_userns ? 2 : 1, argv);
@@ -119,7 +119,7 @@ start(struct child *c, const struct start *s)
 	char path[64];
 
 	make_ends(sock, log);
-	if (profile_of(s->role)->root == ROOT_FOLDER && dir == -1)
+	if (profile_of(s->role)->last_fd >= ROLE_FD_FOLDER && dir == -1)
 		dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	*c = (struct child){ .control = sock[0], .log = log[0], .proc = -1 };
 	c->pid = fork();
@@ -237,7 +237,8 @@ do_nothing(struct chan *c)
 
 static const enum role confined[] = {
 	ROLE_APID, ROLE_STORED, ROLE_RUNNER, ROLE_CONFREAD, ROLE_ARCHIVER,
-	ROLE_EXTRACTOR, ROLE_REMOVER, ROLE_GATEWAY, ROLE_RESOLVER
+	ROLE_EXTRACTOR, ROLE_REMOVER, ROLE_GATEWAY, ROLE_RESOLVER,
+	ROLE_APPLIER
 };
 
 static bool userns_works, landlock_works;
@@ -323,6 +324,7 @@ every_role_is_confined(void **state)
 					    names[n]));
 			if (userns_works && geteuid() == 0)
 				assert_int_equal(root_names(&c),
+				    s.role == ROLE_APPLIER ? 2 :
 				    profile_of(s.role)->root !=
 				    ROOT_EMPTY ? 1 : 0);
 			if (userns_works)
@@ -558,6 +560,52 @@ stored_has_its_folder_alone(void **state)
 		}
 }
 
+/* Modes and names are beyond Landlock: the way up must end in its root. */
+static int
+look_up(struct chan *c)
+{
+	struct stat st;
+
+	(void)c;
+	return fstatat(ROLE_FD_FOLDER, "../../etc/passwd", &st, 0) == 0 ? 1 :
+	    fstatat(ROLE_FD_FOLDER2, "../../etc/passwd", &st, 0) == 0 ? 2 :
+	    fstatat(ROLE_FD_FOLDER, ".", &st, 0) == -1 ? 3 :
+	    fstatat(ROLE_FD_FOLDER2, ".", &st, 0) == -1 ? 4 : 0;
+}
+
+static int
+look_up_one(struct chan *c)
+{
+	struct stat st;
+
+	(void)c;
+	return fstatat(ROLE_FD_FOLDER, "../../etc/passwd", &st, 0) == 0;
+}
+
+static void
+folders_lead_nowhere_else(void **state)
+{
+	static const enum role roles[] = { ROLE_STORED, ROLE_ARCHIVER,
+	    ROLE_REMOVER, ROLE_APPLIER };
+	struct child c;
+	uid_t uid[2];
+	size_t i, k;
+
+	(void)state;
+	if (!userns_works)
+		skip();
+	for (k = 0; k < users(uid); k++)
+		for (i = 0; i < nitems(roles); i++) {
+			struct start s = { .role = roles[i], .uid = uid[k],
+			    .probe = look_up };
+
+			if (roles[i] != ROLE_APPLIER)
+				s.probe = look_up_one;
+			start_verified(&c, &s);
+			expect_end(&c, msg_role_name(roles[i]), 0, 0);
+		}
+}
+
 /* A descriptor of a detached mount serves as well. */
 static void
 stored_takes_a_detached_mount(void **state)
@@ -744,6 +792,7 @@ main(void)
 		cmocka_unit_test(without_userns_the_rest_holds),
 		cmocka_unit_test(refused_calls_kill),
 		cmocka_unit_test(stored_has_its_folder_alone),
+		cmocka_unit_test(folders_lead_nowhere_else),
 		cmocka_unit_test(stored_takes_a_detached_mount),
 		cmocka_unit_test(apid_tells_its_owner_from_strangers),
 		cmocka_unit_test(silence_and_lies_end_a_role),
