@@ -6,7 +6,7 @@
 
 #include "common/conf.h"
 #include "common/mem.h"
-#include "common/net_rule.h"
+#include "common/net_upstream.h"
 #include "common/protect.h"
 
 #define CONF_U32(f, k, d, lo, hi, w) \
@@ -21,6 +21,10 @@
 #define CONF_PART(f, k, lo, hi, w) \
 	{ .key = k, .type = CONF_TYPE_U32, .min = lo, .max = hi, \
 	    .part = true, .what = w, .offset = offsetof(struct conf, f) },
+#define CONF_TEXT(f, k, len, c, e, w) \
+	{ .key = k, .type = CONF_TYPE_STR, .sdef = "", .bytes = len, \
+	    .choices = c, .entry = e, .part = true, .what = w, \
+	    .offset = offsetof(struct conf, f) },
 static const struct conf_key keys[CONF_ID__COUNT] = {
 #include "common/conf.def"
 };
@@ -28,6 +32,7 @@ static const struct conf_key keys[CONF_ID__COUNT] = {
 #undef CONF_STR
 #undef CONF_LIST
 #undef CONF_PART
+#undef CONF_TEXT
 
 #define PARTS_MAX	256	/* harnesses with a number of their own */
 
@@ -293,6 +298,20 @@ rule_fault(enum net_kind kind, const char *s)
 }
 
 static const char *
+upstream_fault(enum conf_entry e, const char *s)
+{
+	struct net_url url;
+
+	if (e == ENTRY_URL && net_url_parse(s, &url) < 0)
+		return "must be https://HOST[:PORT][/PATH]";
+	if (e == ENTRY_ROUTE && !net_is_route(s))
+		return "must be \"METHOD /PATH\"";
+	if (e == ENTRY_UPSTREAM && !net_is_upstream(s))
+		return "must be model/NAME or git/HOST[:PORT]";
+	return NULL;
+}
+
+static const char *
 entry_fault(enum conf_entry e, const char *s)
 {
 	switch (e) {
@@ -304,6 +323,12 @@ entry_fault(enum conf_entry e, const char *s)
 		return rule_fault(NET_ADDRESS, s);
 	case ENTRY_ECH:
 		return rule_fault(NET_ECH, s);
+	case ENTRY_GIT:
+		return rule_fault(NET_FETCH, s);
+	case ENTRY_URL:
+	case ENTRY_ROUTE:
+	case ENTRY_UPSTREAM:
+		return upstream_fault(e, s);
 	case ENTRY_PATH:
 		return is_path(s) ? NULL : "must be an absolute path without "
 		    "\".\" and \"..\"";
@@ -316,6 +341,7 @@ entry_fault(enum conf_entry e, const char *s)
 	case ENTRY_PROTECT:
 		return is_protect(s) ? NULL : "must be a protected path, as "
 		    "coven.toml(5) lists them, or PROJECT:PATH";
+	case ENTRY_WORD:
 	case ENTRY_NONE:
 		break;
 	}
@@ -424,7 +450,7 @@ conf_fini(struct conf *c)
 	size_t i, j;
 
 	for (i = 0; i < nitems(keys); i++) {
-		if (keys[i].type == CONF_TYPE_STR)
+		if (keys[i].type == CONF_TYPE_STR && !keys[i].part)
 			free(*(char **)field(c, &keys[i]));
 		if (keys[i].type != CONF_TYPE_LIST && !keys[i].part)
 			continue;
@@ -476,11 +502,11 @@ apply_list(struct conf *c, const struct conf_key *k, const char *part,
 {
 	char digits[16];
 
-	if (k->part)
+	if (k->type == CONF_TYPE_U32)
 		(void)snprintf(digits, sizeof(digits), "%u",
 		    (unsigned)r->number);
-	return list_add(field(c, k), k, part, k->part ? digits : r->text,
-	    why);
+	return list_add(field(c, k), k, part, k->type == CONF_TYPE_U32 ?
+	    digits : r->text, why);
 }
 
 int
@@ -531,6 +557,17 @@ conf_part_next(const struct conf_list *l, const char *part, size_t *at)
 			return s + n + 1;
 	}
 	return NULL;
+}
+
+const char *
+conf_part_last(const struct conf_list *l, const char *part)
+{
+	const char *text, *last = NULL;
+	size_t at = 0;
+
+	while ((text = conf_part_next(l, part, &at)) != NULL)
+		last = text;
+	return last;
 }
 
 int

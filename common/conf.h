@@ -39,6 +39,11 @@ enum conf_entry {
 	ENTRY_DENY,
 	ENTRY_ADDRESS,
 	ENTRY_ECH,
+	ENTRY_WORD,	/* of a command */
+	ENTRY_GIT,
+	ENTRY_URL,	/* common/net_upstream.h */
+	ENTRY_ROUTE,
+	ENTRY_UPSTREAM,
 	ENTRY_PROTECT,	/* a row of protect.def, after "PROJECT:" or alone */
 };
 
@@ -47,11 +52,13 @@ enum conf_id {
 #define CONF_STR(f, ...)	CONF_ID_##f,
 #define CONF_LIST(f, ...)	CONF_ID_##f,
 #define CONF_PART(f, ...)	CONF_ID_##f,
+#define CONF_TEXT(f, ...)	CONF_ID_##f,
 #include "common/conf.def"
 #undef CONF_U32
 #undef CONF_STR
 #undef CONF_LIST
 #undef CONF_PART
+#undef CONF_TEXT
 	CONF_ID__COUNT
 };
 
@@ -68,11 +75,13 @@ struct conf {
 #define CONF_STR(f, ...)	char *f;
 #define CONF_LIST(f, ...)	struct conf_list f;
 #define CONF_PART(f, ...)	struct conf_list f;
+#define CONF_TEXT(f, ...)	struct conf_list f;
 #include "common/conf.def"
 #undef CONF_U32
 #undef CONF_STR
 #undef CONF_LIST
 #undef CONF_PART
+#undef CONF_TEXT
 	uint8_t	locked[CONF_ID__COUNT];
 	uint8_t	from[CONF_ID__COUNT];	/* mask of 1 << enum conf_source */
 };
@@ -85,7 +94,7 @@ struct conf_key {
 	const char	*sdef;		/* STR */
 	const char	*choices;	/* STR: "a|b" */
 	enum conf_entry	 entry;
-	bool		 part;		/* U32: kept as a list, by harness */
+	bool		 part;		/* U32, STR: kept as a list, by name */
 	const char	*what;
 	size_t		 offset;	/* in struct conf */
 };
@@ -144,6 +153,9 @@ int	conf_list_has(const struct conf_list *, const char *text);
  */
 const char	*conf_part_next(const struct conf_list *, const char *part,
 		    size_t *at);
+
+/* The last one, which is the one that holds, or NULL. */
+const char	*conf_part_last(const struct conf_list *, const char *part);
 
 /*
  * Print what is in force: a JSON object a line, with key, value, from

@@ -18,7 +18,9 @@ static void
 dump_key(FILE *f, const struct conf_key *k)
 {
 	fprintf(f, "| `%s` | ", k->key);
-	if (k->part)
+	if (k->part && k->type == CONF_TYPE_STR)
+		fprintf(f, "none | %zu bytes", k->bytes);
+	else if (k->part)
 		fprintf(f, "empty | %u to %u", k->min, k->max);
 	else if (k->type == CONF_TYPE_U32)
 		fprintf(f, "%u | %u to %u", k->def, k->min, k->max);

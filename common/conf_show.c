@@ -46,7 +46,7 @@ put_default(struct jw *j, const struct conf_key *k)
 {
 	if (k->type == CONF_TYPE_U32 && !k->part)
 		jw_u64(j, k->def);
-	else if (k->type == CONF_TYPE_STR)
+	else if (k->type == CONF_TYPE_STR && !k->part)
 		jw_str(j, k->sdef);
 	else {
 		jw_array(j);

@@ -26,6 +26,10 @@ static const char *const codex_env[] = {
 	"OPENAI_PROJECT", "!CODEX_HOME", "!CODEX_SQLITE_HOME", "CODEX_*", NULL,
 };
 
+static const char *const codex_keys[] = {
+	"OPENAI_*", "CODEX_*", NULL,
+};
+
 static const struct harness_state codex_state[] = {
 	/* sessions, history.jsonl, log, sqlite indexes, shell snapshots */
 	PRIVATE_DIR(".codex"),
@@ -62,6 +66,11 @@ static const char *const claude_env[] = {
 	"CLAUDE_CODE_DISABLE_*", "DISABLE_TELEMETRY", "DISABLE_AUTOUPDATER",
 	"DISABLE_ERROR_REPORTING", "MAX_THINKING_TOKENS", "API_TIMEOUT_MS",
 	NULL,
+};
+
+static const char *const claude_keys[] = {
+	"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL",
+	"ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_OAUTH_TOKEN", NULL,
 };
 
 static const struct harness_state claude_state[] = {
@@ -109,6 +118,12 @@ static const char *const coven_code_env[] = {
 	"!COVEN_CODE_HOME", "COVEN_CODE_*", NULL,
 };
 
+static const char *const coven_code_keys[] = {
+	"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL",
+	"OPENAI_API_KEY", "OPENAI_BASE_URL", "GOOGLE_API_KEY",
+	"OPENROUTER_API_KEY", "COVEN_CODE_*", NULL,
+};
+
 static const struct harness_state coven_code_state[] = {
 	PRIVATE_DIR(".coven-code"),
 	LOGIN_FILE(".coven-code/auth.json"),
@@ -143,6 +158,10 @@ static const char *const copilot_env[] = {
 	"!COPILOT_HOME", "!COPILOT_CACHE_HOME", "COPILOT_*", NULL,
 };
 
+static const char *const copilot_keys[] = {
+	"GH_TOKEN", "GITHUB_TOKEN", "COPILOT_*", NULL,
+};
+
 static const struct harness_state copilot_state[] = {
 	/* session-state, logs, command history */
 	PRIVATE_DIR(".copilot"),
@@ -175,6 +194,7 @@ static const char *const copilot_read_only[] = { NULL };
 #define HOST(name, prefix) {						\
 	.id = name,							\
 	.pass_env = prefix##_env,					\
+	.key_env = prefix##_keys,					\
 	.set_env = prefix##_set,					\
 	.state = prefix##_state,					\
 	.nstate = nitems(prefix##_state),				\

@@ -70,6 +70,8 @@ struct harness_host {
 	 * would move a state folder are refused: the rows below name it.
 	 */
 	const char *const		*pass_env;
+	/* Those of them that hold keys: not passed where one is granted. */
+	const char *const		*key_env;
 	/* NAME=VALUE in every session, unless the name was passed. */
 	const char *const		*set_env;
 	const struct harness_state	*state;

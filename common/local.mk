@@ -28,8 +28,11 @@ libcommon_a_SOURCES = \
 	common/msg.c common/msg.h common/msg.def \
 	common/net_addr.c common/net_addr.h \
 	common/net_collect.c \
+	common/net_granted.c \
 	common/net_policy.c common/net_policy.h \
+	common/net_route.c \
 	common/net_rule.c common/net_rule.h \
+	common/net_upstream.c common/net_upstream.h \
 	common/plain.c common/plain.h \
 	common/protect.c common/protect.def common/protect.h \
 	common/scope.c common/scope.h \
@@ -47,8 +50,12 @@ TESTS += tests/unit/test_audit
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c
 tests_unit_test_audit_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_net_addr tests/unit/test_net_policy
-TESTS += tests/unit/test_net_addr tests/unit/test_net_policy
+check_PROGRAMS += tests/unit/test_net_addr tests/unit/test_net_policy \
+	tests/unit/test_net_route
+TESTS += tests/unit/test_net_addr tests/unit/test_net_policy \
+	tests/unit/test_net_route
+tests_unit_test_net_route_SOURCES = tests/unit/test_net_route.c
+tests_unit_test_net_route_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_net_addr_SOURCES = tests/unit/test_net_addr.c
 tests_unit_test_net_addr_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_net_policy_SOURCES = tests/unit/test_net_policy.c

@@ -303,6 +303,7 @@ enum conf_file_kind {
 	CONF_FILE_MANIFEST,
 	CONF_FILE_PRIVACY,
 	CONF_FILE_FAMILIARS,
+	CONF_FILE_KEY,		/* a granted key and nothing else */
 	CONF_FILE__COUNT
 };
 

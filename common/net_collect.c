@@ -6,7 +6,7 @@
 #include "common/harness.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/net_policy.h"
+#include "common/net_upstream.h"
 
 #define HOSTS(...)	(const char *const[]){ __VA_ARGS__, "" }
 
@@ -117,6 +117,15 @@ add_builtin(struct net_policy *p, const struct net_who *who)
 		add(p, NET_ALLOW, *h, "built in");
 }
 
+static void
+add_repositories(struct net_policy *p, const struct conf *c, const char *root)
+{
+	add_project(p, NET_FETCH, &c->net_project_git, root, "git");
+	add_project(p, NET_PUSH, &c->net_project_push, root, "git_push");
+	add_all(p, NET_FETCH, &c->net_git, "network.git");
+	add_all(p, NET_PUSH, &c->net_push, "network.git_push");
+}
+
 void
 net_policy_collect(struct net_policy *p, const struct conf *c,
     const struct net_who *who)
@@ -132,6 +141,9 @@ net_policy_collect(struct net_policy *p, const struct conf *c,
 	    "allow");
 	add_harness(p, NET_ADDRESS, &c->net_harness_addresses, who->harness,
 	    "addresses");
+	add_harness(p, NET_FETCH, &c->net_harness_git, who->harness, "git");
+	add_harness(p, NET_PUSH, &c->net_harness_push, who->harness,
+	    "git_push");
 	add_all(p, NET_ECH, &c->net_ech, "network.ech_outer");
 	if (shared) {
 		add_project(p, NET_ALLOW, &c->net_project_allow, who->project,
@@ -141,7 +153,9 @@ net_policy_collect(struct net_policy *p, const struct conf *c,
 		add_all(p, NET_ALLOW, &c->net_allow, "network.allow");
 		add_all(p, NET_ADDRESS, &c->net_addresses,
 		    "network.addresses");
+		add_repositories(p, c, who->project);
 	}
+	net_upstream_collect(p, c, who);
 	if (who->builtin && strcmp(c->net_builtin, "on") == 0)
 		add_builtin(p, who);
 }

@@ -5,7 +5,7 @@
 #include "common/conf.h"
 #include "common/limits.h"
 #include "common/mem.h"
-#include "common/net_policy.h"
+#include "common/net_upstream.h"
 
 void
 net_policy_fini(struct net_policy *p)
@@ -14,6 +14,9 @@ net_policy_fini(struct net_policy *p)
 
 	for (i = 0; i < p->n; i++)
 		free(p->v[i].from);
+	for (i = 0; i < p->nup; i++)
+		buf_fini(&p->up[i].bytes);
+	free(p->up);
 	free(p->v);
 	*p = (struct net_policy){ 0 };
 }
@@ -46,7 +49,7 @@ net_policy_reaches(const struct net_policy *p)
 		if (p->v[i].rule.kind == NET_ALLOW ||
 		    p->v[i].rule.kind == NET_ADDRESS)
 			return true;
-	return false;
+	return p->nup != 0;
 }
 
 /* --- as bytes ------------------------------------------------------------ */
@@ -63,25 +66,39 @@ net_policy_encode(const struct net_policy *p, struct buf *out)
 
 		r = msg_encode(out, MSG_NET_RULE, &m);
 	}
+	for (i = 0; r == 0 && i < p->nup; i++)
+		r = buf_add(out, buf_head(&p->up[i].bytes),
+		    buf_left(&p->up[i].bytes));
 	return r;
+}
+
+/* One record. */
+static int
+take(struct net_policy *p, uint32_t type, const union msg_any *m)
+{
+	const char *why;
+
+	if (type == MSG_NET_UPSTREAM)
+		return net_upstream_add(p, &m->net_upstream);
+	if (type != MSG_NET_RULE || m->net_rule.kind >= NET_KIND__COUNT)
+		return -EPROTO;
+	return net_policy_add(p, (enum net_kind)m->net_rule.kind,
+	    m->net_rule.text, m->net_rule.from, &why);
 }
 
 int
 net_policy_decode(struct net_policy *p, const void *bytes, size_t n)
 {
-	const char *at = bytes, *why;
+	const char *at = bytes;
 	union msg_any m;
 	uint32_t type;
 	size_t used;
 	int r;
 
 	while (n != 0) {
-		if (msg_decode(at, n, &type, &m, &used) != 0 ||
-		    type != MSG_NET_RULE ||
-		    m.net_rule.kind >= NET_KIND__COUNT)
+		if (msg_decode(at, n, &type, &m, &used) != 0)
 			return -EPROTO;
-		r = net_policy_add(p, (enum net_kind)m.net_rule.kind,
-		    m.net_rule.text, m.net_rule.from, &why);
+		r = take(p, type, &m);
 		if (r < 0)
 			return r == -EINVAL ? -EPROTO : r;
 		at += used;
@@ -116,16 +133,36 @@ is_about(const struct net_rule *r, enum net_kind kind,
 	return kind == NET_DENY ? !r->plain || plain : r->plain == plain;
 }
 
+bool
+net_policy_denies(const struct net_policy *p, const struct net_host *h,
+    uint16_t port, bool plain, struct net_verdict *out)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (is_about(&p->v[i].rule, NET_DENY, h, port, plain)) {
+			*out = by_rule(&p->v[i], false, "denied");
+			return true;
+		}
+	return false;
+}
+
 struct net_verdict
 net_policy_host(const struct net_policy *p, const struct net_host *h,
     uint16_t port, bool plain)
 {
 	enum net_kind opens = h->literal ? NET_ADDRESS : NET_ALLOW;
+	const struct net_upstream *up = net_upstream_serving(p, h);
+	struct net_verdict v;
 	size_t i;
 
-	for (i = 0; i < p->n; i++)
-		if (is_about(&p->v[i].rule, NET_DENY, h, port, plain))
-			return by_rule(&p->v[i], false, "denied");
+	if (net_policy_denies(p, h, port, plain, &v))
+		return v;
+	/* It has many tenants, and a tunnel leads to all of them. */
+	if (up != NULL)
+		return (struct net_verdict){ .rule = up->row.name,
+		    .from = up->row.from,
+		    .why = "a named upstream serves this host" };
 	for (i = 0; i < p->n; i++)
 		if (is_about(&p->v[i].rule, opens, h, port, plain))
 			return by_rule(&p->v[i], true, "allowed");
@@ -172,6 +209,49 @@ net_policy_ech(const struct net_policy *p, const char *outer, uint16_t port)
 	return by_itself(false, "it hides the name of the host (ECH)");
 }
 
+/* As a client inside would ask for it. */
+static int
+inside_url(const struct net_policy *p, const char *target,
+    struct net_verdict *out)
+{
+	struct net_verdict other;
+	struct net_route r;
+	const char *why;
+
+	if (net_route(p, "GET", target, strlen(target), &r, &why) != 0)
+		return -EINVAL;
+	other = r.verdict;
+	if (!other.allow && net_route(p, "POST", target, strlen(target), &r,
+	    &why) == 0 && r.verdict.allow)
+		other = r.verdict;
+	*out = other;
+	return 0;
+}
+
+/* Where upstreams serve the host, the first of them that lets it be read. */
+static void
+served_url(const struct net_policy *p, const struct net_host *h,
+    uint16_t port, const char *path, struct net_verdict *v)
+{
+	const struct net_upstream *up = net_upstream_serving(p, h);
+	struct net_verdict w;
+	size_t i;
+	bool any = false;
+
+	/* Denied whatever allows it, or not refused for this. */
+	if (up == NULL || v->rule != up->row.name)
+		return;
+	for (i = 0; i < p->nup && !v->allow; i++) {
+		if (!net_upstream_is(&p->up[i], h) ||
+		    p->up[i].row.port != port)
+			continue;
+		w = net_route_url(p, &p->up[i], path);
+		if (w.allow || !any)
+			*v = w;
+		any = true;
+	}
+}
+
 int
 net_policy_url(const struct net_policy *p, const char *url,
     struct net_verdict *out)
@@ -183,6 +263,8 @@ net_policy_url(const struct net_policy *p, const char *url,
 	struct net_host h;
 	size_t n;
 
+	if (strncmp(url, NET_INSIDE "/", strlen(NET_INSIDE "/")) == 0)
+		return inside_url(p, url + strlen(NET_INSIDE), out);
 	if (plain)
 		url += strlen(clear);
 	else if (strncasecmp(url, tls, strlen(tls)) == 0)
@@ -192,6 +274,8 @@ net_policy_url(const struct net_policy *p, const char *url,
 	    net_authority_parse(url, n, &h, &port) < 0)
 		return -EINVAL;
 	v = net_policy_host(p, &h, port, plain);
+	if (!plain)
+		served_url(p, &h, port, url + n, &v);
 	if (v.allow && h.literal)
 		v = net_policy_addr(p, &h.addr, port, false);
 	*out = v;

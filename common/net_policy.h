@@ -20,9 +20,13 @@ struct net_policy_row {
 	char		*from;		/* "network.allow", "built in", ... */
 };
 
+struct net_upstream;
+
 struct net_policy {
 	struct net_policy_row	*v;
 	size_t			 n;
+	struct net_upstream	*up;	/* net_upstream.h */
+	size_t			 nup;
 };
 
 /* Who asks.  project is a canonical root, "" for none. */
@@ -52,10 +56,13 @@ void	net_policy_collect(struct net_policy *, const struct conf *,
 /* Can anything be reached at all? */
 bool	net_policy_reaches(const struct net_policy *);
 
-/* As NET_RULE records, and back: 0, -EPROTO or -E2BIG. */
+/* As NET_RULE and NET_UPSTREAM records, and back: 0, -EPROTO or -E2BIG. */
 int	net_policy_encode(const struct net_policy *, struct buf *);
 int	net_policy_decode(struct net_policy *, const void *, size_t);
 
+/* Does a rule deny it, whatever allows it?  Then *out is that verdict. */
+bool	net_policy_denies(const struct net_policy *, const struct net_host *,
+	    uint16_t port, bool plain, struct net_verdict *out);
 /* May this host be asked for on this port, by TLS or as plain HTTP? */
 struct net_verdict net_policy_host(const struct net_policy *,
 	    const struct net_host *, uint16_t port, bool plain);

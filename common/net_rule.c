@@ -230,6 +230,54 @@ port_colon(const char *p, bool address)
 	return colon;
 }
 
+bool
+net_path_is_plain(const char *p, size_t n)
+{
+	const char *end = p + n, *slash;
+	size_t i, len;
+
+	for (i = 0; i < n; i++)
+		if (!is_label_byte(lower(p[i])) && p[i] != '/' &&
+		    (p[i] == '\0' || strchr(".~+@", p[i]) == NULL))
+			return false;
+	for (;; p = slash + 1) {
+		slash = memchr(p, '/', (size_t)(end - p));
+		len = (size_t)((slash != NULL ? slash : end) - p);
+		if (len == 0 || (p[0] == '.' && (len == 1 ||
+		    (len == 2 && p[1] == '.'))))
+			return false;
+		if (slash == NULL)
+			return true;
+	}
+}
+
+static int
+git_rule(const char *text, struct net_rule *r, const char **why)
+{
+	const char *slash = strchr(text, '/'), *path;
+	size_t n = slash != NULL ? (size_t)(slash - text) : 0, len;
+	struct net_host h;
+
+	r->itself = true;
+	if (net_host_parse(text, n, &h) < 0 &&
+	    net_authority_parse(text, n, &h, &r->low) < 0)
+		return fail(why, "names no host and repository");
+	if (h.literal)
+		return fail(why, "is an address: a repository's host has a "
+		    "name");
+	r->high = r->low;
+	memcpy(r->name, h.name, sizeof(r->name));
+	path = slash + 1;
+	r->path = (size_t)(path - text);
+	len = strlen(path);
+	if (strcmp(path, "*") == 0)
+		return 0;
+	if (len > 2 && strcmp(path + len - 2, "/*") == 0)
+		len -= 2;
+	return net_path_is_plain(path, len) ? 0 : fail(why,
+	    "names no repository");
+}
+
 int
 net_rule_parse(enum net_kind kind, const char *text, struct net_rule *out,
     const char **why)
@@ -244,6 +292,12 @@ net_rule_parse(enum net_kind kind, const char *text, struct net_rule *out,
 	if (strlen(text) > NET_RULE_MAX)
 		return fail(why, "is too long for a rule");
 	(void)snprintf(r.text, sizeof(r.text), "%s", text);
+	if (kind == NET_FETCH || kind == NET_PUSH) {
+		e = git_rule(text, &r, why);
+		if (e == 0)
+			*out = r;
+		return e;
+	}
 	if (kind != NET_ECH && strncmp(text, scheme, sizeof(scheme) - 1) ==
 	    0) {
 		text += sizeof(scheme) - 1;
@@ -305,4 +359,28 @@ net_rule_has_addr(const struct net_rule *r, const struct net_addr *a,
 {
 	return r->kind == NET_ADDRESS && has_port(r, port) &&
 	    net_addr_within(a, &r->addr, r->bits);
+}
+
+/* Without ".git". */
+static size_t
+bare_length(const char *p, size_t n)
+{
+	return n > 4 && memcmp(p + n - 4, ".git", 4) == 0 ? n - 4 : n;
+}
+
+bool
+net_rule_has_repository(const struct net_rule *r, const struct net_host *h,
+    uint16_t port, const char *path, size_t n)
+{
+	const char *mine = r->text + r->path;
+	size_t len = strlen(mine);
+
+	if (r->path == 0 || !net_rule_has_host(r, h, port))
+		return false;
+	if (len == 1 && *mine == '*')
+		return true;
+	if (len > 2 && mine[len - 1] == '*' && mine[len - 2] == '/')
+		return n > len - 1 && memcmp(path, mine, len - 1) == 0;
+	len = bare_length(mine, len);
+	return bare_length(path, n) == len && memcmp(path, mine, len) == 0;
 }

@@ -4,6 +4,8 @@
  *	host:	[http://] NAME | *.NAME | .NAME | *   [:PORT | :PORT-PORT | :*]
  *	address: [http://] ADDRESS[/BITS] | [IPv6[/BITS]]   [the same]
  *
+ *	repository: NAME[:PORT]/PATH | NAME[:PORT]/[PATH/]*
+ *
  * NAME alone is that host, "*.NAME" every host below it, ".NAME" both, "*"
  * (in deny lists alone) every host.  A rule without a port means 443, with
  * http:// 80, and in deny lists every port.  A rule with http:// is for plain
@@ -22,6 +24,8 @@ enum net_kind {
 	NET_DENY,		/* one that may not, whatever allows it */
 	NET_ADDRESS,		/* an address that may, though it is special */
 	NET_ECH,		/* an outer name that may stand for others */
+	NET_FETCH,		/* repositories that may be read by git */
+	NET_PUSH,		/* and written */
 	NET_KIND__COUNT
 };
 
@@ -35,6 +39,7 @@ struct net_rule {
 	unsigned	 bits;
 	uint16_t	 low, high;		/* ports */
 	char		 text[NET_RULE_MAX + 1];
+	size_t		 path;			/* a repository's, in text */
 };
 
 /* A host as a client names it: a name, or a literal address. */
@@ -57,12 +62,21 @@ int	net_rule_parse(enum net_kind, const char *text, struct net_rule *,
  */
 int	net_host_parse(const char *p, size_t n, struct net_host *);
 
+/*
+ * Components of letters, digits and "._~-+@", none of them "", "." or "..":
+ * one path has one spelling.
+ */
+bool	net_path_is_plain(const char *p, size_t n);
+
 /* "HOST:PORT", both of them there.  0 or -EINVAL. */
 int	net_authority_parse(const char *p, size_t n, struct net_host *,
 	    uint16_t *port);
 
 bool	net_rule_has_host(const struct net_rule *, const struct net_host *,
 	    uint16_t port);
+/* Repositories alone.  The path has no "/" before it; ".git" is nothing. */
+bool	net_rule_has_repository(const struct net_rule *,
+	    const struct net_host *, uint16_t port, const char *path, size_t n);
 bool	net_rule_has_addr(const struct net_rule *, const struct net_addr *,
 	    uint16_t port);
 

@@ -35,7 +35,7 @@ child_fail(const char *what)
 static unsigned
 child_descriptors(const struct spawn *s)
 {
-	int high[SPAWN_FDS], log = -1, null, i, n;
+	int high[SPAWN_FDS], log = -1, out = -1, null, i, n;
 
 	for (n = 0; n < SPAWN_FDS && s->fds[n] >= 0; n++) {
 		high[n] = fcntl(s->fds[n], F_DUPFD_CLOEXEC, HIGH_FD);
@@ -45,9 +45,12 @@ child_descriptors(const struct spawn *s)
 	if (s->log >= 0 &&
 	    (log = fcntl(s->log, F_DUPFD_CLOEXEC, HIGH_FD)) == -1)
 		child_fail("descriptors");
+	if (s->out > 0 &&
+	    (out = fcntl(s->out, F_DUPFD_CLOEXEC, HIGH_FD)) == -1)
+		child_fail("descriptors");
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null == -1 || dup2(null, STDIN_FILENO) == -1 ||
-	    dup2(null, STDOUT_FILENO) == -1)
+	    dup2(out >= 0 ? out : null, STDOUT_FILENO) == -1)
 		child_fail("/dev/null");
 	if (log >= 0 && dup2(log, STDERR_FILENO) == -1)
 		child_fail("descriptors");
@@ -100,7 +103,8 @@ child_identity(const struct spawn *s)
 		return;
 	if (s->keep_admin && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1)
 		child_fail("keep capabilities");
-	if (setgroups(0, NULL) == -1 || setresgid(s->gid, s->gid, s->gid) ||
+	if (setgroups(s->ngroups, s->groups) == -1 ||
+	    setresgid(s->gid, s->gid, s->gid) ||
 	    setresuid(s->uid, s->uid, s->uid))
 		child_fail("identity");
 	if (!s->keep_admin)
@@ -126,10 +130,11 @@ child(const struct spawn *s)
 {
 	static char *const no_env[] = { NULL };
 	/* First: it may sit on a number that the child is given. */
-	int program = fcntl(s->program, F_DUPFD_CLOEXEC, HIGH_FD);
+	int program = s->path != NULL ? -1 :
+	    fcntl(s->program, F_DUPFD_CLOEXEC, HIGH_FD);
 	unsigned end = child_descriptors(s);
 
-	if (program == -1)
+	if (program == -1 && s->path == NULL)
 		child_fail("program");
 	child_identity(s);
 	child_signals();
@@ -137,8 +142,12 @@ child(const struct spawn *s)
 	(void)setsid();
 	if (close_range(end, ~0u, CLOSE_RANGE_CLOEXEC) == -1)
 		child_fail("descriptors");
-	(void)syscall(SYS_execveat, program, "", s->argv, no_env,
-	    AT_EMPTY_PATH);
+	if (s->path != NULL)
+		(void)execve(s->path, (char *const *)s->argv,
+		    s->env != NULL ? (char *const *)s->env : no_env);
+	else
+		(void)syscall(SYS_execveat, program, "", s->argv, no_env,
+		    AT_EMPTY_PATH);
 	child_fail(s->argv[0]);
 }
 

@@ -22,6 +22,16 @@ struct spawn {
 	uint64_t	 namespaces;	/* CLONE_NEW* for clone3 */
 	uid_t		 uid;		/* SPAWN_KEEP_ID, or ids to switch to */
 	gid_t		 gid;
+	/*
+	 * A program of the owner's, which is none of ours: by its path, so
+	 * that a script works, with this environment, its output (0: to
+	 * /dev/null) and his groups.
+	 */
+	const char	*path;		/* NULL: program */
+	const char	*const *env;	/* NULL: empty */
+	int		 out;		/* becomes 1 */
+	const gid_t	*groups;
+	size_t		 ngroups;
 	bool		 keep_admin;	/* keep CAP_SYS_ADMIN over the switch */
 };
 

@@ -171,12 +171,45 @@ read_privacy(const char *text, size_t n, const struct confread_sink *sink)
 	privacy_fini(&p);
 }
 
+/*
+ * One line of visible characters.  NULs at the end are what a command left of
+ * its file.
+ */
+static void
+read_key(const char *text, size_t n, const struct confread_sink *sink)
+{
+	struct msg_conf_key m = { 0 };
+	struct reading *r = sink->ctx;
+	autoclose int fd = -1;
+	size_t i;
+	int e;
+
+	while (n > 0 && (text[n - 1] == '\0' || text[n - 1] == '\n' ||
+	    text[n - 1] == '\r'))
+		n--;
+	for (i = 0; i < n && text[i] > 0x20 && text[i] < 0x7f; i++)
+		;
+	if (n == 0 || n > LIMIT_GRANT_KEY || i < n) {
+		on_error(r, 0, "", n == 0 ? "is empty" : i < n ? "is not one "
+		    "line of visible characters" : "is too long for a key");
+		return;
+	}
+	fd = memfd_make("key", text, n);
+	if (fd < 0)
+		fatal("answer a key: %s", strerror(-fd));
+	e = chan_send(r->control, MSG_CONF_KEY, &m, fd);
+	if (e < 0 && e != -EPIPE)
+		fatal("answer the monitor: %s", strerror(-e));
+	r->rows++;
+}
+
 static void (*const readers[CONF_FILE__COUNT])(const char *, size_t,
     const struct confread_sink *) = {
 	[CONF_FILE_TOML] = confread_toml,
 	[CONF_FILE_MANIFEST] = confread_manifest,
 	[CONF_FILE_PRIVACY] = read_privacy,
 	[CONF_FILE_FAMILIARS] = confread_familiars,
+	[CONF_FILE_KEY] = read_key,
 };
 
 static int

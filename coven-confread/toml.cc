@@ -191,7 +191,7 @@ is_table_of_keys(const std::string &path)
 			return true;
 	/* "harness.<any id>" and the like */
 	for (const char *p : { "harness.", "network.harness.",
-	    "network.project." })
+	    "network.project.", "upstream.", "grant." })
 		if (path.compare(0, std::strlen(p), p) == 0)
 			return true;
 	return false;

@@ -11,6 +11,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "coven-gateway/carry.h"
 #include "coven-gateway/service.h"
 #include "coven-gateway/through.h"
 
@@ -27,7 +28,9 @@ static const unsigned edges[CONN_STATES] = {
 	    1u << CONN_REFUSED,
 	[CONN_LOOKUP] = 1u << CONN_CONNECT | 1u << CONN_REFUSED,
 	[CONN_CONNECT] = 1u << CONN_HELLO | 1u << CONN_THROUGH |
-	    1u << CONN_REFUSED,
+	    1u << CONN_SHAKE | 1u << CONN_REFUSED,
+	[CONN_SHAKE] = 1u << CONN_CARRY | 1u << CONN_REFUSED,
+	[CONN_CARRY] = 1u << CONN_REFUSED,
 	[CONN_HELLO] = 1u << CONN_THROUGH | 1u << CONN_REFUSED,
 };
 
@@ -37,11 +40,12 @@ static const int64_t deadlines[CONN_STATES] = {
 	[CONN_LOOKUP] = LIMIT_GATEWAY_LOOKUP_MS,
 	[CONN_CONNECT] = LIMIT_GATEWAY_CONNECT_MS,
 	[CONN_HELLO] = LIMIT_GATEWAY_HEAD_MS,
+	[CONN_SHAKE] = LIMIT_GATEWAY_HEAD_MS,
 	[CONN_REFUSED] = LIMIT_GATEWAY_LINGER_MS,
 };
 
-static void
-enter(struct conn *c, enum conn_state to)
+void
+conn_enter(struct conn *c, enum conn_state to)
 {
 	if (!(edges[c->state] & (1u << to)))
 		fatal("connection: state %d cannot become %d", (int)c->state,
@@ -130,6 +134,7 @@ conn_reap(struct gateway *g)
 		buf_fini(&c->read);
 		buf_fini(&c->first);
 		hello_fini(&c->hello);
+		carry_free(c->carry);
 		free(c);
 	}
 }
@@ -144,9 +149,11 @@ reason(int status)
 		const char	*text;
 	} rows[] = {
 		{ 400, "Bad Request" }, { 403, "Forbidden" },
-		{ 404, "Not Found" }, { 429, "Too Many Requests" },
+		{ 404, "Not Found" },
+		{ 421, "Misdirected Request" }, { 429, "Too Many Requests" },
 		{ 431, "Request Header Fields Too Large" },
-		{ 502, "Bad Gateway" }, { 504, "Gateway Timeout" },
+		{ 502, "Bad Gateway" }, { 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" },
 	};
 	size_t i;
 
@@ -159,7 +166,7 @@ reason(int status)
 void
 conn_refuse(struct conn *c, int status, const char *why)
 {
-	enter(c, CONN_REFUSED);
+	conn_enter(c, CONN_REFUSED);
 	side_close(c->gw, &c->up);
 	(void)buf_addf(&c->in.out, "HTTP/1.1 %d %s\r\n"
 	    "Content-Type: text/plain; charset=utf-8\r\n"
@@ -183,14 +190,17 @@ static bool
 decide(struct conn *c, const struct net_verdict *v)
 {
 	char text[NET_ADDR_TEXT], why[512];
+	struct net_use use = { "", "" };
 
-	gateway_note(c->gw, host_text(c, text), c->port, v);
+	if (c->carry != NULL)
+		use = (struct net_use){ c->carry->what, c->carry->grant };
+	gateway_note_use(c->gw, host_text(c, text), c->port, v, &use);
 	if (v->allow)
 		return true;
 	if (c->state == CONN_HELLO) {
 		/* A client of TLS understands no HTTP any more. */
 		(void)buf_add(&c->in.out, "\x15\x03\x03\0\2\2\x70", 7);
-		enter(c, CONN_REFUSED);
+		conn_enter(c, CONN_REFUSED);
 		side_close(c->gw, &c->up);
 		through_say(c);
 		return false;
@@ -211,6 +221,8 @@ on_deadline(struct timer *t)
 		conn_refuse(c, 504, "the name was not resolved in time");
 	else if (c->state == CONN_CONNECT)
 		try_next(c);
+	else if (c->state == CONN_SHAKE)
+		conn_refuse(c, 504, "the upstream's handshake takes too long");
 	else
 		conn_close(c);
 }
@@ -238,7 +250,7 @@ vet(struct conn *c, const struct net_addr *a, size_t n)
 	}
 	if (!decide(c, &c->verdict))
 		return;
-	enter(c, CONN_CONNECT);
+	conn_enter(c, CONN_CONNECT);
 	try_next(c);
 }
 
@@ -246,12 +258,34 @@ void
 conn_begin(struct conn *c, const struct net_host *host, uint16_t port,
     bool tunnel)
 {
+	struct net_verdict v = net_policy_host(&c->gw->policy, host, port,
+	    !tunnel);
+
+	c->tunnel = tunnel;
+	conn_begin_judged(c, host, port, &v);
+}
+
+void
+conn_untrusted(struct conn *c, const char *why)
+{
+	struct net_verdict v = { .rule = c->verdict.rule,
+	    .from = c->verdict.from, .why = why };
+	char text[NET_ADDR_TEXT];
+
+	gateway_note_use(c->gw, host_text(c, text), c->port, &v,
+	    &(struct net_use){ c->carry->what, "" });
+	conn_refuse(c, 502, why);
+}
+
+void
+conn_begin_judged(struct conn *c, const struct net_host *host, uint16_t port,
+    const struct net_verdict *verdict)
+{
 	struct msg_resolve ask = { .name = host->name };
 
 	c->host = *host;
 	c->port = port;
-	c->tunnel = tunnel;
-	c->verdict = net_policy_host(&c->gw->policy, host, port, !tunnel);
+	c->verdict = *verdict;
 	if (!c->verdict.allow) {
 		(void)decide(c, &c->verdict);
 		return;
@@ -266,7 +300,7 @@ conn_begin(struct conn *c, const struct net_host *host, uint16_t port,
 		conn_refuse(c, 502, "nobody is there to resolve names");
 		return;
 	}
-	enter(c, CONN_LOOKUP);
+	conn_enter(c, CONN_LOOKUP);
 }
 
 void
@@ -345,12 +379,16 @@ connected(struct conn *c)
 {
 	static const char yes[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 
+	if (c->carry != NULL) {
+		carry_begin(c);
+		return;
+	}
 	if (!c->tunnel) {
-		enter(c, CONN_THROUGH);
+		conn_enter(c, CONN_THROUGH);
 		through_begin(c);
 		return;
 	}
-	enter(c, CONN_HELLO);
+	conn_enter(c, CONN_HELLO);
 	(void)buf_adds(&c->in.out, yes);
 	loop_del(c->gw->loop, &c->up.s);
 	through_say(c);
@@ -370,6 +408,8 @@ on_upstream(struct source *s, uint32_t events)
 		through_ready(c, &c->up, &c->in, events);
 		return;
 	}
+	if (c->state == CONN_SHAKE || c->state == CONN_CARRY)
+		carry_ready_up(c, events);
 	if (c->state != CONN_CONNECT)
 		return;
 	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1 ||
@@ -429,7 +469,7 @@ read_hello(struct conn *c)
 		(void)decide(c, &v);
 		return;
 	}
-	enter(c, CONN_THROUGH);
+	conn_enter(c, CONN_THROUGH);
 	through_begin(c);
 }
 
@@ -462,6 +502,10 @@ on_client(struct source *s, uint32_t events)
 	char *to;
 	ssize_t n;
 
+	if (c->state == CONN_SHAKE || c->state == CONN_CARRY) {
+		carry_ready_in(c, events);
+		return;
+	}
 	if (c->state == CONN_THROUGH || c->state == CONN_REFUSED ||
 	    (events & EPOLLOUT)) {
 		through_ready(c, &c->in, &c->up, events);

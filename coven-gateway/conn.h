@@ -2,6 +2,7 @@
  * One connection from inside, from its first byte to its last.
  *
  *	head -> (a service) -> lookup -> connect -> [greeting] -> through
+ *					 connect -> shake -> carry
  */
 #ifndef COVEN_GATEWAY_CONN_H
 #define COVEN_GATEWAY_CONN_H
@@ -10,6 +11,8 @@
 #include "coven-gateway/hello.h"
 #include "coven-gateway/request.h"
 
+struct carry;
+
 #define CONN_ADDRS	16
 
 enum conn_state {
@@ -17,6 +20,8 @@ enum conn_state {
 	CONN_LOOKUP,		/* the resolver has been asked */
 	CONN_CONNECT,		/* an address that was judged is tried */
 	CONN_HELLO,		/* its TLS greeting is coming in */
+	CONN_SHAKE,		/* a named upstream is greeted by TLS */
+	CONN_CARRY,		/* and asked, until it has answered */
 	CONN_THROUGH,		/* both ways, until both have ended */
 	CONN_REFUSED,		/* an answer is on its way out */
 	CONN_STATES
@@ -48,6 +53,7 @@ struct conn {
 	size_t		 naddrs, tried;
 	struct net_verdict verdict;	/* that let it be asked for */
 	struct timer	 deadline;
+	struct carry	*carry;		/* a named upstream's (carry.h) */
 };
 
 /* Takes over *fd, a client's. */
@@ -69,7 +75,13 @@ void	conn_unresolved(struct gateway *);
  */
 void	conn_begin(struct conn *, const struct net_host *, uint16_t port,
 	    bool tunnel);
+/* The same where a rule of another kind has let it: conn->carry takes it. */
+void	conn_begin_judged(struct conn *, const struct net_host *,
+	    uint16_t port, const struct net_verdict *);
 /* Answer with this status and sentence, and end. */
 void	conn_refuse(struct conn *, int status, const char *why);
+/* The upstream is not who it should be: on record, and refused. */
+void	conn_untrusted(struct conn *, const char *why);
+void	conn_enter(struct conn *, enum conn_state);
 
 #endif

@@ -11,6 +11,11 @@
 
 struct conn;
 
+/* What a named upstream was asked for, and whose key was added ("": none). */
+struct net_use {
+	const char	*what, *grant;
+};
+
 struct gateway {
 	struct loop		*loop;
 	struct chan		 control, resolver;
@@ -37,6 +42,8 @@ void	gateway_idle(struct gateway *);		/* the last one is gone */
 /* note.c: for the audit, through the monitor. */
 void	gateway_note(struct gateway *, const char *host, uint16_t port,
 	    const struct net_verdict *);
+void	gateway_note_use(struct gateway *, const char *host, uint16_t port,
+	    const struct net_verdict *, const struct net_use *);
 /* So many bytes went through; false: that was the last of the budget. */
 bool	gateway_spend(struct gateway *, size_t n);
 void	gateway_report(struct gateway *);

@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/memfd.h"
 #include "coven-gateway/conn.h"
+#include "coven-gateway/keys.h"
 #include "sandbox/role.h"
 
 #define ACCEPTS	32	/* a turn */
@@ -163,6 +164,28 @@ on_rules(struct chan *c, const union msg_any *msg, int *fd)
 }
 
 static int
+on_grant(struct chan *c, const union msg_any *msg, int *fd)
+{
+	autobuf struct buf b = { .max = LIMIT_GRANT_KEY };
+	int r = memfd_read(*fd, LIMIT_GRANT_KEY, &b);
+
+	if (r == 0)
+		r = keys_add(msg->gateway_grant.name, &b);
+	return r < 0 ? chan_blame(c, "GATEWAY_GRANT: %s", strerror(-r)) : 0;
+}
+
+static int
+on_roots(struct chan *c, const union msg_any *msg, int *fd)
+{
+	autobuf struct buf b = { .max = LIMIT_ROOTS };
+	int r = memfd_read(*fd, LIMIT_ROOTS, &b);
+
+	if (r == 0)
+		r = keys_add_roots(msg->gateway_roots.upstream, &b);
+	return r < 0 ? chan_blame(c, "GATEWAY_ROOTS: %s", strerror(-r)) : 0;
+}
+
+static int
 on_serve(struct chan *c, const union msg_any *msg, int *fd)
 {
 	struct gateway *g = c->ctx;
@@ -191,6 +214,8 @@ on_shutdown(struct chan *c, const union msg_any *msg, int *fd)
 static chan_handler *const handlers[MSG__COUNT] = {
 	[MSG_PEER] = on_peer,
 	[MSG_GATEWAY_RULES] = on_rules,
+	[MSG_GATEWAY_GRANT] = on_grant,
+	[MSG_GATEWAY_ROOTS] = on_roots,
 	[MSG_GATEWAY_SERVE] = on_serve,
 	[MSG_SHUTDOWN] = on_shutdown,
 };
@@ -209,6 +234,7 @@ main(int argc, char **argv)
 	g.route = local_open();
 	if (g.route < 0)
 		fatal("ask for routes: %s", strerror(-g.route));
+	keys_open_roots();
 	role_start(ROLE_GATEWAY, g.loop, &g.control, handlers, &g);
 	return loop_run(g.loop);
 }

@@ -21,8 +21,16 @@ void
 gateway_note(struct gateway *g, const char *host, uint16_t port,
     const struct net_verdict *v)
 {
+	gateway_note_use(g, host, port, v, &(struct net_use){ "", "" });
+}
+
+void
+gateway_note_use(struct gateway *g, const char *host, uint16_t port,
+    const struct net_verdict *v, const struct net_use *use)
+{
 	struct msg_gateway_note m = { .allow = v->allow, .host = host,
 	    .port = port, .rule = v->rule, .from = v->from, .why = v->why,
+	    .what = use->what, .grant = v->allow ? use->grant : "",
 	    .unsaid = g->unsaid };
 
 	if (!may_say(g)) {

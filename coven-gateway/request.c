@@ -37,8 +37,7 @@ request_line(struct line l, struct request *r, const char **why)
 	return 0;
 }
 
-/* The name of a field; n 0: it is none. */
-static struct line
+struct line
 field_name(struct line l)
 {
 	const char *colon = memchr(l.p, ':', l.n);
@@ -49,7 +48,7 @@ field_name(struct line l)
 	return (struct line){ l.p, n };
 }
 
-static struct line
+struct line
 field_value(struct line l, struct line name)
 {
 	return line_trimmed((struct line){ name.p + name.n + 1,
@@ -72,6 +71,18 @@ take_length(struct request *r, struct line value, unsigned *lengths,
 	return 0;
 }
 
+/* Where it is: a proxy's request has a length. */
+static int
+take_coding(struct request *r, struct line value, const char **why)
+{
+	if (*r->target.p != '/')
+		return bad(why, "Transfer-Encoding is not supported");
+	if (r->chunked || !line_is(value, "chunked"))
+		return bad(why, "a Transfer-Encoding other than chunked");
+	r->chunked = true;
+	return 0;
+}
+
 static int
 check_fields(struct request *r, const char **why)
 {
@@ -88,16 +99,22 @@ check_fields(struct request *r, const char **why)
 		if (line_has_control(l) || name.n == 0 ||
 		    ++n > LIMIT_HTTP_FIELDS)
 			return bad(why, "a header line is malformed");
-		if (line_is(name, "transfer-encoding"))
-			return bad(why, "Transfer-Encoding is not supported");
 		if (line_is(name, "host") && hosts++ != 0)
 			return bad(why, "Host is repeated");
+		if (line_is(name, "host"))
+			r->host = field_value(l, name);
+		if (line_is(name, "expect"))
+			r->expects = true;
+		if (line_is(name, "transfer-encoding"))
+			e = take_coding(r, field_value(l, name), why);
 		if (line_is(name, "content-length"))
 			e = take_length(r, field_value(l, name), &lengths,
 			    why);
 		if (e != 0)
 			return e;
 	}
+	if (r->chunked && lengths != 0)
+		return bad(why, "a length and chunks");
 	return 0;
 }
 
@@ -175,22 +192,51 @@ is_ours(const struct request *r, struct line name)
 	    (!line_is(name, "content-length") && is_named(r, name));
 }
 
+/* RFC 9110, 5.6.2. */
+static bool
+is_token(struct line name)
+{
+	size_t i;
+
+	for (i = 0; i < name.n; i++)
+		if (strchr("()<>@,;:\\\"/[]?={}", name.p[i]) != NULL)
+			return false;
+	return true;
+}
+
+static bool
+is_length(struct line name)
+{
+	return line_is(name, "content-length") ||
+	    line_is(name, "transfer-encoding");
+}
+
 int
-request_fields(const struct request *r, struct buf *out)
+request_fields_but(const struct request *r, bool (*drop)(struct line),
+    struct buf *out)
 {
 	const char *p = r->fields.p, *end = p + r->fields.n;
 	int e = 0;
 
 	while (e == 0 && p < end) {
-		struct line l = line_next(&p, end);
+		struct line l = line_next(&p, end), name = field_name(l);
 
 		if (l.n == 0)
 			break;
-		if (is_ours(r, field_name(l)))
+		if (drop != NULL && !is_token(name))
+			return -EINVAL;
+		if (is_ours(r, name) || (drop != NULL &&
+		    (is_length(name) || drop(name))))
 			continue;
 		e = buf_add(out, l.p, l.n);
 		if (e == 0)
 			e = buf_adds(out, "\r\n");
 	}
 	return e;
+}
+
+int
+request_fields(const struct request *r, struct buf *out)
+{
+	return request_fields_but(r, NULL, out);
 }

@@ -4,6 +4,7 @@
 
 #include "common/mem.h"
 #include "coven-gateway/service.h"
+#include "coven-gateway/upstream.h"
 
 /* --- CONNECT host:port --------------------------------------------------- */
 
@@ -86,6 +87,7 @@ begin_plain(struct conn *c, const struct request *r)
 static const struct service services[] = {
 	{ "connect", takes_connect, begin_connect },
 	{ "plain", takes_plain, begin_plain },
+	{ "upstream", upstream_takes, upstream_begin },
 };
 
 void

@@ -13,7 +13,8 @@ struct service {
 	bool		(*takes)(const struct request *);
 	/*
 	 * Calls conn_begin (with conn->first and conn->body filled where it
-	 * is no tunnel) or conn_refuse.  The request dies with the call.
+	 * is no tunnel), conn_begin_judged or conn_refuse.  The request dies
+	 * with the call.
 	 */
 	void		(*begin)(struct conn *, const struct request *);
 };

@@ -14,8 +14,8 @@ static char chunk[LIMIT_GATEWAY_CHUNK];	/* one thread: one read at a time */
  * Nothing to wait for is not watched at all: a hangup would be reported for
  * ever.
  */
-static void
-watch(struct conn *c, struct side *s, uint32_t events)
+void
+through_watch(struct conn *c, struct side *s, uint32_t events)
 {
 	struct loop *l = c->gw->loop;
 
@@ -45,16 +45,16 @@ through_update(struct conn *c)
 {
 	if (c->at == NULL)
 		return;
-	watch(c, &c->in, interest(c, &c->in, &c->up));
+	through_watch(c, &c->in, interest(c, &c->in, &c->up));
 	if (c->at != NULL)
-		watch(c, &c->up, interest(c, &c->up, &c->in));
+		through_watch(c, &c->up, interest(c, &c->up, &c->in));
 }
 
 /* --- moving -------------------------------------------------------------- */
 
 /* 0, or -errno: the peer is gone. */
-static int
-flush(struct side *s)
+int
+through_flush(struct side *s)
 {
 	ssize_t n;
 
@@ -158,8 +158,8 @@ settle(struct conn *c)
 		through_update(c);
 }
 
-static void
-budget(struct conn *c)
+void
+through_budget(struct conn *c)
 {
 	struct net_verdict v = { .rule = "", .from = "network.max_mib",
 	    .why = "the session's bytes are used up" };
@@ -176,7 +176,7 @@ through_ready(struct conn *c, struct side *from, struct side *to,
 	int r = 0;
 
 	if (events & EPOLLOUT)
-		r = flush(from);
+		r = through_flush(from);
 	/* A reset is seen by whoever reads or writes; nobody may be. */
 	if (r == 0 && (events & EPOLLERR) && !(events & EPOLLIN))
 		r = -ECONNRESET;
@@ -187,7 +187,7 @@ through_ready(struct conn *c, struct side *from, struct side *to,
 	    (events & (EPOLLIN | EPOLLHUP)))
 		from->eof = recv(from->s.fd, chunk, sizeof(chunk), 0) <= 0;
 	if (r == -EDQUOT)
-		budget(c);
+		through_budget(c);
 	if (r < 0)
 		conn_close(c);
 	else
@@ -211,9 +211,9 @@ through_begin(struct conn *c)
 	buf_fini(&c->first);
 	hello_fini(&c->hello);
 	if (!gateway_spend(c->gw, buf_left(&c->up.out))) {
-		budget(c);
+		through_budget(c);
 		conn_close(c);
-	} else if (flush(&c->up) < 0)
+	} else if (through_flush(&c->up) < 0)
 		conn_close(c);
 	else
 		settle(c);
@@ -222,7 +222,7 @@ through_begin(struct conn *c)
 void
 through_say(struct conn *c)
 {
-	if (flush(&c->in) < 0)
+	if (through_flush(&c->in) < 0)
 		conn_close(c);
 	else
 		settle(c);

@@ -14,4 +14,12 @@ void	through_ready(struct conn *, struct side *from, struct side *to,
 /* Watch for what the state and the buffers make of interest. */
 void	through_update(struct conn *);
 
+/* --- for what is carried (carry.h) --- */
+
+void	through_watch(struct conn *, struct side *, uint32_t events);
+/* 0, or -errno: the peer is gone. */
+int	through_flush(struct side *);
+/* The session's bytes are used up: on record. */
+void	through_budget(struct conn *);
+
 #endif

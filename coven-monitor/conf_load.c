@@ -6,6 +6,7 @@
 
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "common/net_upstream.h"
 #include "coven-monitor/conf_load.h"
 #include "coven-monitor/reader.h"
 
@@ -40,7 +41,7 @@ run_reader(struct monitor *m, const struct place *at, int file)
 	return reader_run(&r, m);
 }
 
-/* 0, -ENOENT, or EXIT_HOME. */
+/* 0, -ENOENT, EXIT_HOME or EXIT_LATE. */
 static int
 load_at(struct monitor *m, const struct place *at)
 {
@@ -151,6 +152,18 @@ load_manifests(struct monitor *m)
 	return e;
 }
 
+/* What no single row shows. */
+static int
+check_whole(struct monitor *m)
+{
+	char why[CONF_WHY_MAX];
+
+	if (net_upstream_check(&m->conf, why, sizeof(why)) == 0)
+		return 0;
+	log_error("config %s", why);
+	return EXIT_HOME;
+}
+
 int
 conf_load(struct monitor *m)
 {
@@ -163,6 +176,8 @@ conf_load(struct monitor *m)
 	    "/etc/coven/coven.toml", CONF_FILE_TOML, CONF_SYSTEM);
 	owner = load(m, m->home.fd, "coven.toml", buf_head(&own),
 	    CONF_FILE_TOML, CONF_OWNER);
+	if (owner == 0)
+		owner = check_whole(m);
 	manifests = load_manifests(m);
 	privacy = load_privacy(m);
 	return system != 0 ? system : owner != 0 ? owner :

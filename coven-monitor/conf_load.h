@@ -7,8 +7,8 @@
 /*
  * /etc/coven/coven.toml, then COVEN_HOME/coven.toml, then the adapter
  * manifests that the environment names, then COVEN_HOME/privacy.toml.  0, or
- * EXIT_HOME after every problem was logged with its file, line and key.
- * Absent files are no problem.
+ * EXIT_HOME or EXIT_LATE after every problem was logged with its file, line
+ * and key.  Absent files are no problem.
  */
 int	conf_load(struct monitor *);
 

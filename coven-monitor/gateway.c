@@ -5,6 +5,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "coven-monitor/grant.h"
 #include "coven-monitor/pair.h"
 #include "coven-monitor/session.h"
 #include "coven-monitor/spare.h"
@@ -12,16 +13,25 @@
 
 #define STABLE_NS	10000000000	/* a life that resets the backoff */
 
+void
+gateway_policy(struct monitor *m, const struct harness_entry *e,
+    const char *root, struct net_policy *p)
+{
+	struct net_who who = { .harness = e->row.id,
+	    .builtin = e->row.builtin != 0, .project = root };
+
+	*p = (struct net_policy){ 0 };
+	net_policy_collect(p, &m->conf, &who);
+}
+
 bool
 gateway_rules(struct monitor *m, const struct harness_entry *e,
     const char *root, struct buf *rules)
 {
-	struct net_who who = { .harness = e->row.id,
-	    .builtin = e->row.builtin != 0, .project = root };
-	struct net_policy p = { 0 };
+	struct net_policy p;
 	bool reaches;
 
-	net_policy_collect(&p, &m->conf, &who);
+	gateway_policy(m, e, root, &p);
 	reaches = net_policy_reaches(&p);
 	if (rules != NULL && net_policy_encode(&p, rules) < 0)
 		fatal("encode a session's rules");
@@ -62,6 +72,9 @@ serve(struct pair *p)
 	struct msg_gateway_serve go = { 0 };
 	int r = chan_send(c, MSG_GATEWAY_RULES, &rules, p->way.rules);
 
+	if (r == 0)
+		r = granting_tell(p->way.granting, c);
+	granting_drop(&p->way.granting);
 	return r < 0 ? r : chan_send(c, MSG_GATEWAY_SERVE, &go,
 	    p->way.listener.fd);
 }
@@ -71,19 +84,26 @@ serve(struct pair *p)
  * serves already has lost its resolver and gets the next one.
  */
 static void
-on_ready(struct child *c)
+serve_when_ready(struct pair *p)
 {
-	struct pair *p = c->pair;
 	struct child *gateway = &p->way.gateway;
 	int r;
 
-	if (!gateway->ready || !p->way.resolver.ready)
+	if (!gateway->ready || !p->way.resolver.ready ||
+	    (gateway->control.state == CS_READY &&
+	    !granting_done(p->way.granting)))
 		return;
 	r = monitor_join(gateway, &p->way.resolver, id_of(p));
 	if (r == 0 && gateway->control.state == CS_READY)
 		r = serve(p);
 	if (r < 0)
 		child_kill(gateway);
+}
+
+static void
+on_ready(struct child *c)
+{
+	serve_when_ready(c->pair);
 }
 
 /* Whose end that was: a session waits for everything that was its own. */
@@ -110,6 +130,7 @@ on_gateway_exit(struct child *c)
 	struct pair *p = c->pair;
 	struct gateway *g = &p->way;
 
+	granting_drop(&g->granting);
 	if (child_alive(&g->resolver)) {
 		g->resolver.expected = true;
 		child_kill(&g->resolver);
@@ -193,6 +214,8 @@ on_listener(struct source *s, uint32_t events)
 		    LIMIT_RESTART_FIRST_MS);
 		return;
 	}
+	granting_drop(&g->granting);
+	g->granting = granting_start(p, g->rules, serve_when_ready);
 	r = start(p, &g->gateway, ROLE_GATEWAY, &gateway_ops);
 	if (r == 0)
 		r = start(p, &g->resolver, ROLE_RESOLVER, &resolver_ops);
@@ -270,6 +293,7 @@ gateway_end(struct pair *p)
 	struct loop *l = p->monitor->loop;
 
 	g->ended = true;
+	granting_drop(&g->granting);
 	timer_stop(l, &g->gateway_again);
 	timer_stop(l, &g->resolver_again);
 	if (g->listener.armed)
@@ -333,7 +357,7 @@ static int
 on_gateway_note(struct chan *ch, const union msg_any *msg, int *fd)
 {
 	const struct msg_gateway_note *m = &msg->gateway_note;
-	char host[256], rule[320], from[192], why[160];
+	char host[256], rule[320], from[192], why[160], what[256], grant[80];
 	struct child *c = ch->ctx;
 	struct pair *p = c->pair;
 
@@ -342,9 +366,13 @@ on_gateway_note(struct chan *ch, const union msg_any *msg, int *fd)
 		return chan_blame(ch, "GATEWAY_NOTE of port %u", m->port);
 	if (p->session == NULL || !may_note(p, m->unsaid))
 		return 0;
-	note(c->monitor, m->allow ? AUDIT_NET_ALLOW : AUDIT_NET_DENY,
-	    p->session->id, "%s:%u: %s%s%s%s%s%s",
+	note(c->monitor, !m->allow ? AUDIT_NET_DENY : *m->grant != '\0' ?
+	    AUDIT_NET_GRANT : AUDIT_NET_ALLOW, p->session->id,
+	    "%s:%u%s%s%s%s: %s%s%s%s%s%s",
 	    quoted(m->host, host, sizeof(host)), m->port,
+	    *m->what != '\0' ? " " : "", quoted(m->what, what, sizeof(what)),
+	    *m->grant != '\0' ? " with the key of grant." : "",
+	    quoted(m->grant, grant, sizeof(grant)),
 	    quoted(m->why, why, sizeof(why)),
 	    *m->rule != '\0' || *m->from != '\0' ? ", by " : "",
 	    quoted(m->rule, rule, sizeof(rule)), *m->from != '\0' ? " (" : "",

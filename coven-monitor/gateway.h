@@ -8,6 +8,7 @@
 #include "common/net_policy.h"
 #include "coven-monitor/child.h"
 
+struct granting;
 struct harness_entry;
 struct pair;
 
@@ -19,6 +20,7 @@ struct gateway {
 	bool		 armed;		/* its session runs */
 	bool		 ended;		/* and does no more */
 	int		 rules;		/* sealed memfd, or -1 */
+	struct granting	*granting;	/* while it is started (grant.h) */
 	uint64_t	 used;		/* bytes, of all its lives */
 	int64_t		 noted_ns;	/* decisions on record since then */
 	unsigned	 noted, unsaid;
@@ -27,6 +29,10 @@ struct gateway {
 /* The rules of this harness for this root; reaches: is there any way out? */
 bool	gateway_rules(struct monitor *, const struct harness_entry *,
 	    const char *root, struct buf *rules);
+
+/* The same as they are: for what is told inside.  The caller frees it. */
+void	gateway_policy(struct monitor *, const struct harness_entry *,
+	    const char *root, struct net_policy *);
 
 void	gateway_init(struct pair *);
 /* The init has made the listener, which is taken over.  0 or -EPROTO. */

@@ -18,6 +18,7 @@ struct home {
 };
 
 /* Exit statuses, from sysexits(3). */
+#define EXIT_LATE	69		/* not in time: EX_UNAVAILABLE */
 #define EXIT_HOME	78		/* refused: EX_CONFIG */
 #define EXIT_INCUMBENT	75		/* somebody serves it: EX_TEMPFAIL */
 

@@ -12,6 +12,9 @@ libmonitor_a_SOURCES = \
 	coven-monitor/confine.c coven-monitor/confine.h \
 	coven-monitor/explain.c coven-monitor/explain.h \
 	coven-monitor/gateway.c coven-monitor/gateway.h \
+	coven-monitor/grant.c coven-monitor/grant.h \
+	coven-monitor/grant_command.c coven-monitor/grant_command.h \
+	coven-monitor/grant_env.c \
 	coven-monitor/harness_table.c coven-monitor/harness_table.h \
 	coven-monitor/ending.c coven-monitor/ending.h \
 	coven-monitor/heads.c coven-monitor/heads.h \

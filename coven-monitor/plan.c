@@ -275,7 +275,9 @@ static int
 order_build(struct session *s)
 {
 	struct msg_init_build build = { .transport = s->run.transport,
-	    .network = s->pair->network, .rows = s->run.rows,
+	    .network = s->pair->network,
+	    .nested = conf_list_has(&s->monitor->conf.nested, s->run.harness)
+	    ? 1 : 0, .rows = s->run.rows,
 	    .cols = s->run.cols, .hostname = "coven" };
 
 	return chan_send(&s->pair->init.control, MSG_INIT_BUILD, &build, -1);

@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/memfd.h"
 #include "coven-monitor/add_dirs.h"
+#include "coven-monitor/grant.h"
 #include "coven-monitor/mode.h"
 #include "coven-monitor/plan.h"
 #include "coven-monitor/work.h"
@@ -18,7 +19,7 @@
 			"/sbin:/bin"
 
 /* Where every init makes its listener. */
-#define PROXY_URL	"http://127.0.0.1:3128"
+#define PROXY_URL	NET_INSIDE
 
 extern char **environ;
 
@@ -61,7 +62,7 @@ configured(const struct session *s, const char *name)
 
 /* Of the daemon's environment: what a list names, nothing else. */
 static void
-env_passed(struct buf *env, const struct session *s)
+env_passed(struct buf *env, const struct session *s, bool granted)
 {
 	const struct harness_host *host = harness_host(s->harness->row.id);
 	autofree char *name = NULL;
@@ -73,6 +74,9 @@ env_passed(struct buf *env, const struct session *s)
 		free(name);
 		name = mem_strdup(*e);
 		name[n] = '\0';
+		if (granted && host != NULL &&
+		    harness_env_listed(host->key_env, name))
+			continue;
 		if (harness_env_listed(harness_common_env, name) ||
 		    (host != NULL && harness_env_listed(host->pass_env,
 		    name)) || configured(s, name))
@@ -139,6 +143,33 @@ env_way_out(struct buf *env)
 	env_set(env, "NODE_USE_ENV_PROXY", "1");
 }
 
+/*
+ * Named upstreams, before anything that the daemon's environment may hold:
+ * where a key is granted, its variable holds a placeholder, and no other key
+ * of the harness's is handed on.
+ */
+static bool
+env_upstreams(struct buf *env, const struct session *s)
+{
+	autobuf struct buf pairs = { 0 };
+	struct net_policy policy;
+	const char *p, *end;
+	bool hides;
+
+	gateway_policy(s->monitor, s->harness, s->root.path, &policy);
+	hides = grant_hides_login(&policy);
+	grant_env(&policy, &pairs);
+	net_policy_fini(&policy);
+	end = buf_head(&pairs) + buf_left(&pairs);
+	for (p = buf_head(&pairs); p < end; p += strlen(p) + 1) {
+		const char *name = p;
+
+		p += strlen(p) + 1;
+		env_set(env, name, p);
+	}
+	return hides;
+}
+
 /* The host's /tmp and home are no payload's where it sees the host's paths. */
 static void
 env_folders(struct buf *env, const struct session *s)
@@ -160,6 +191,7 @@ static void
 build_env(struct buf *env, const struct session *s)
 {
 	const char *name = pair_user(s->pair);
+	bool granted = false;
 
 	env_asked(env, s);
 	env_path(env, s);
@@ -171,9 +203,11 @@ build_env(struct buf *env, const struct session *s)
 	/* Its terminal is ours, not the one that the daemon was started on. */
 	if (s->run.transport == TRANSPORT_PTY)
 		env_set(env, "TERM", "xterm-256color");
-	if (s->pair->network)
+	if (s->pair->network) {
 		env_way_out(env);
-	env_passed(env, s);
+		granted = env_upstreams(env, s);
+	}
+	env_passed(env, s, granted);
 	env_fixed(env, s);
 	env_set(env, "LANG", "C.UTF-8");
 }

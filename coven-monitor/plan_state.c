@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/memfd.h"
+#include "coven-monitor/grant.h"
 #include "coven-monitor/mode.h"
 #include "coven-monitor/plan.h"
 #include "coven-monitor/point.h"
@@ -29,6 +30,7 @@ struct state {
 	const char			*home;
 	int				 base;	/* COVEN_HOME/state/<id> */
 	unsigned			 logins;
+	bool				 granted;	/* a key: no login */
 };
 
 static int
@@ -289,9 +291,39 @@ put_login_folder(struct state *st, const char *path, unsigned depth)
 	return r;
 }
 
+/*
+ * The owner's is not mounted; one that a session without the grant has left
+ * in the private folder is covered.  Nothing covers what is not there.
+ */
+static int
+hide_login(struct state *st, const struct harness_state *row)
+{
+	const struct owner *o = &st->session->monitor->owner;
+	bool folder = row->kind == STATE_FOLDER;
+	autofree char *target = in_home(st, row->path);
+	struct plan_row cover = { .op = folder ? MOUNT_TMPFS : MOUNT_FILE,
+	    .flags = MOUNT_F_RO, .target = target,
+	    .data = folder ? "size=4k,mode=0755" : "{}\n" };
+	struct stat sb;
+	bool there;
+
+	if (!in_private(st->host, row->path))
+		return 0;
+	owner_enter(o);
+	there = fstatat(st->base, row->path, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (folder ? S_ISDIR(sb.st_mode) : S_ISREG(sb.st_mode));
+	owner_leave(o);
+	if (!there)
+		return 0;
+	cover.len = strlen(cover.data);
+	return plan_row(st->session->pair, &cover);
+}
+
 static int
 put_login(struct state *st, const struct harness_state *row)
 {
+	if (st->granted)
+		return hide_login(st, row);
 	if (row->kind == STATE_FILE)
 		return put_login_file(st, row->path);
 	st->logins = 0;
@@ -370,6 +402,18 @@ plan_state_point(struct session *s, const char *path)
 	return r;
 }
 
+static bool
+is_granted(const struct session *s)
+{
+	struct net_policy p;
+	bool granted;
+
+	gateway_policy(s->monitor, s->harness, s->root.path, &p);
+	granted = grant_hides_login(&p);
+	net_policy_fini(&p);
+	return granted;
+}
+
 int
 plan_state(struct session *s)
 {
@@ -383,6 +427,7 @@ plan_state(struct session *s)
 	r = open_state(s, &st);
 	if (r != 0)
 		return r < 0 ? r : 0;
+	st.granted = is_granted(s);
 	for (i = 0; r >= 0 && i < st.host->nstate; i++) {
 		const struct harness_state *row = &st.host->state[i];
 

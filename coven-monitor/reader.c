@@ -113,6 +113,18 @@ on_conf_redactor(struct chan *ch, const union msg_any *msg, int *fd)
 }
 
 static int
+on_conf_key(struct chan *ch, const union msg_any *msg, int *fd)
+{
+	struct reader *r = reader_of(ch);
+
+	(void)msg;
+	if (r->kind != CONF_FILE_KEY || r->key != -1)
+		return chan_blame(ch, "a key from another kind of file");
+	r->key = mem_steal_fd(fd);
+	return 0;
+}
+
+static int
 on_conf_error(struct chan *ch, const union msg_any *msg, int *fd)
 {
 	struct reader *r = reader_of(ch);
@@ -142,6 +154,7 @@ static chan_handler *const handlers[MSG__COUNT] = {
 	[MSG_CONF_HARNESS] = on_conf_harness,
 	[MSG_CONF_FAMILIAR] = on_conf_familiar,
 	[MSG_CONF_REDACTOR] = on_conf_redactor,
+	[MSG_CONF_KEY] = on_conf_key,
 	[MSG_CONF_ERROR] = on_conf_error,
 	[MSG_CONF_DONE] = on_conf_done,
 };
@@ -225,6 +238,8 @@ reader_run(struct reader *r, struct monitor *m)
 		return EXIT_HOME;
 	while (r->running)
 		loop_once(m->loop, 100);
+	if (r->late)
+		return EXIT_LATE;
 	return reader_good(r) ? 0 : EXIT_HOME;
 }
 

@@ -21,6 +21,7 @@ struct reader {
 	/* CONF_FILE_FAMILIARS: its rows, one after the other */
 	struct buf		 rows;
 	uint32_t		 nrows;
+	int			 key;		/* of CONF_FILE_KEY, or -1 */
 	/* called at its end; may be NULL */
 	void			(*on_end)(struct reader *);
 	void			*ctx;
@@ -45,7 +46,10 @@ const char	*reader_why(int e);
  * -errno with the file closed and on_end not called.
  */
 int	reader_start(struct reader *, struct monitor *);
-/* Start it and wait for its end.  0, or EXIT_HOME after logging why. */
+/*
+ * Start it and wait for its end.  0, or after logging why EXIT_HOME, or
+ * EXIT_LATE for one that took too long, which another time it may not.
+ */
 int	reader_run(struct reader *, struct monitor *);
 /* It answered the whole file, and nothing was wrong with it. */
 bool	reader_good(const struct reader *);

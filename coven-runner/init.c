@@ -329,6 +329,7 @@ on_build(struct chan *c, const union msg_any *msg, int *fd)
 		    "%u", m->network, in->network);
 	in->transport = m->transport;
 	in->network = m->network;
+	in->nested = m->nested;
 	in->rows = m->rows;
 	in->cols = m->cols;
 	(void)snprintf(in->hostname, sizeof(in->hostname), "%s", m->hostname);

@@ -61,7 +61,7 @@ struct init {
 	struct init_mount	*mounts;
 	size_t			 nmounts, plan_bytes;
 	int			 io[3];
-	uint32_t		 transport, network, rows, cols;
+	uint32_t		 transport, network, nested, rows, cols;
 	struct buf		 plan;		/* EXEC_PLAN's bytes */
 	char			 hostname[65];
 	const char		*program;

@@ -54,11 +54,14 @@ init_compile(struct init *in)
 int
 init_filter(struct init *in)
 {
-	int r = filter_load(FILTER_PAYLOAD);
+	/* There is nothing in which namespaces could be nested, alone. */
+	enum filter_id id = in->nested != 0 && !in->alone ? FILTER_NESTED :
+	    FILTER_PAYLOAD;
+	int r = filter_load(id);
 
 	if (r < 0)
 		return init_fail(in, r, "load the %s filter",
-		    filter_name(FILTER_PAYLOAD));
+		    filter_name(id));
 	return 0;
 }
 
@@ -168,7 +171,12 @@ static int
 child_landlock(struct child *c)
 {
 	bool alone = c->in->alone;
-	int r = landlock_restrict(c->rules, c->nrules, alone ?
+	int r;
+
+	/* Who is under a rule for files mounts nothing, not even in there. */
+	if (c->in->nested != 0 && !alone)
+		return landlock_scope();
+	r = landlock_restrict(c->rules, c->nrules, alone ?
 	    LANDLOCK_NET_NONE : LANDLOCK_NET_ANY);
 
 	return r == -ENOSYS && !alone ? 0 : r;

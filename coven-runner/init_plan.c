@@ -136,9 +136,10 @@ init_check(struct init *in)
 
 	if (!in->have_project)
 		return init_fail(in, -EINVAL, "no project was handed over");
-	if (in->transport > TRANSPORT_STREAM || in->network > 1)
-		return init_fail(in, -EINVAL, "transport %u, network %u",
-		    in->transport, in->network);
+	if (in->transport > TRANSPORT_STREAM || in->network > 1 ||
+	    in->nested > 1)
+		return init_fail(in, -EINVAL, "transport %u, network %u, "
+		    "nested %u", in->transport, in->network, in->nested);
 	if (!chan_is_open(&in->runner))
 		return init_fail(in, -EINVAL, "no runner was handed over");
 	for (i = 0; i < in->nmounts; i++)

@@ -29,6 +29,7 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0009-an-earlier-daemons-record.md \
 	doc/adr/0010-audit-chain.md \
 	doc/adr/0011-tokens-and-pairing.md \
+	doc/adr/0014-grants.md \
 	doc/adr/0015-who-counts-and-what-a-limit-does.md \
 	doc/adr/0016-protected-paths.md \
 	doc/adr/0017-isolated-sessions.md \
@@ -36,6 +37,8 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0019-attempts-in-one-program.md \
 	doc/adr/0020-peers-before-linux-6.5.md \
 	doc/adr/0021-system-mode.md \
+	doc/adr/0022-named-upstreams.md \
 	doc/adr/0023-codex-is-told-that-it-is-confined.md \
 	doc/adr/0024-a-workspace-of-its-own.md \
-	doc/adr/0025-without-namespaces.md
+	doc/adr/0025-without-namespaces.md \
+	doc/adr/0026-nested-sandboxes.md

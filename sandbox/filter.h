@@ -19,6 +19,7 @@ enum filter_id {
 	FILTER_EXTRACTOR,
 	FILTER_REMOVER,
 	FILTER_PAYLOAD,		/* init and payload: denies by set */
+	FILTER_NESTED,		/* the same with sandboxes of its own */
 	FILTER_ALONE,		/* beside it, where there are no namespaces */
 	FILTER_UNSCOPED,	/* and where Landlock has no scopes */
 	FILTER__COUNT

@@ -164,3 +164,18 @@ landlock_restrict(const struct landlock_rule *rules, size_t n,
 		return -errno;
 	return 0;
 }
+
+int
+landlock_scope(void)
+{
+	const struct ruleset_attr attr = { .scoped = SCOPE_ABSTRACT |
+	    SCOPE_SIGNAL };
+	autoclose int ruleset = -1;
+
+	if (landlock_abi() < LANDLOCK_ABI_SCOPES)
+		return 0;
+	ruleset = (int)syscall(NR_CREATE_RULESET, &attr, sizeof(attr), 0U);
+	if (ruleset == -1 || syscall(NR_RESTRICT_SELF, ruleset, 0U) == -1)
+		return -errno;
+	return 0;
+}

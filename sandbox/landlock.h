@@ -45,4 +45,10 @@ int	landlock_abi(void);
 int	landlock_restrict(const struct landlock_rule *, size_t n,
 	    enum landlock_net);
 
+/*
+ * The scopes alone, and no word on files.  0, also where there are none; or
+ * -errno.
+ */
+int	landlock_scope(void);
+
 #endif

@@ -36,6 +36,7 @@ EXTRA_DIST += \
 	tests/golden/filter-extractor.pfc \
 	tests/golden/filter-gateway.pfc \
 	tests/golden/filter-monitor.pfc \
+	tests/golden/filter-nested.pfc \
 	tests/golden/filter-payload.pfc \
 	tests/golden/filter-remover.pfc \
 	tests/golden/filter-resolver.pfc \

@@ -153,16 +153,21 @@ SET(init) = {
 };
 END_SET(init);
 
-SET(mounts) = {
+SET(new_mounts) = {
 	DENY("chroot", "the root is set; only a capability could", { 0 }),
 	DENY("fsconfig", "makes mounts", { 0 }),
 	DENY("fsmount", "makes mounts", { 0 }),
 	DENY("fsopen", "makes mounts", { 0 }),
 	DENY("fspick", "changes mounts", { 0 }),
-	DENY("mount", "makes mounts", { 0 }),
 	DENY("mount_setattr", "changes mounts", { 0 }),
 	DENY("move_mount", "changes mounts", { 0 }),
 	DENY("open_tree", "makes mounts", { 0 }),
+};
+END_SET(new_mounts);
+
+/* What a sandbox within the sandbox is made of, where a policy grants one. */
+SET(mounts) = {
+	DENY("mount", "makes mounts", { 0 }),
 	DENY("pivot_root", "changes the root", { 0 }),
 	DENY("umount", "uncovers what a mount masks", { 0 }),
 	DENY("umount2", "uncovers what a mount masks", { 0 }),
@@ -182,6 +187,11 @@ SET(namespaces) = {
 	NO_NS(CLONE_NEWIPC, "namespaces are for the init"),
 	NO_NS(CLONE_NEWUTS, "namespaces are for the init"),
 	NO_NS(CLONE_NEWCGROUP, "namespaces are for the init"),
+};
+END_SET(namespaces);
+
+/* Refused whatever a policy grants. */
+SET(hidden) = {
 	DENY("unshare", "namespaces are for the init", BITS(0, CLONE_NEWTIME)),
 	DENY("setns", "namespaces are for the init", { 0 }),
 	FAIL(ENOSYS, "clone3", "its flags are in memory; libc uses clone",
@@ -189,7 +199,7 @@ SET(namespaces) = {
 	FAIL(ENOSYS, "openat2", "its mode is in memory; callers use openat",
 	    { 0 }),
 };
-END_SET(namespaces);
+END_SET(hidden);
 
 /*
  * Set-id bits wherever a mode is given.  mkdir is not here: the kernel drops
@@ -639,7 +649,11 @@ static const struct filter_def filters[FILTER__COUNT] = {
 	[FILTER_REMOVER] = ROLE_FILTER("remover", &set_remover),
 	[FILTER_PAYLOAD] = { "payload", ROW_ALLOW,
 	    { &set_dangerous, &set_terminal, &set_families, &set_keys,
-	    &set_mounts, &set_namespaces, &set_setid, &set_init }, true },
+	    &set_new_mounts, &set_mounts, &set_namespaces, &set_hidden,
+	    &set_setid, &set_init }, true },
+	[FILTER_NESTED] = { "nested", ROW_ALLOW,
+	    { &set_dangerous, &set_terminal, &set_families, &set_keys,
+	    &set_new_mounts, &set_hidden, &set_setid, &set_init }, true },
 	[FILTER_ALONE] = { "alone", ROW_ALLOW, { &set_alone }, false },
 	[FILTER_UNSCOPED] = { "unscoped", ROW_ALLOW, { &set_unscoped },
 	    false },

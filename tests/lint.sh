@@ -93,7 +93,7 @@ check_links() {
 	coven-stored/coven-stored libseccomp libbsd libsqlite3 libsodium libhs_runtime
 	coven-runner/coven-runner libseccomp libcap-ng libbsd libhs_runtime
 	coven-runner/coven-init libseccomp libcap-ng libbsd
-	coven-gateway/coven-gateway libseccomp libbsd
+	coven-gateway/coven-gateway libseccomp libbsd libssl libcrypto
 	coven-gateway/coven-resolver libseccomp libbsd
 	coven-archiver/coven-archiver libseccomp libbsd libarchive
 	coven-archiver/coven-extractor libseccomp libbsd libarchive

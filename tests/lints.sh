@@ -52,7 +52,7 @@ lint_cppcheck() {
 
 # The flags that configure settled on, for what is included besides libc.
 library_flags() {
-	sed -n 's/^\(BSD\|MD\|CAPNG\|SECCOMP\|JSONC\|SQLITE\|LLHTTP\|SMARTCOLS\|HS\)_CFLAGS = //p' \
+	sed -n 's/^\(BSD\|MD\|CAPNG\|SECCOMP\|JSONC\|SQLITE\|LLHTTP\|SMARTCOLS\|HS\|OPENSSL\)_CFLAGS = //p' \
 	    "$BUILD/Makefile"
 }
 

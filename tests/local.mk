@@ -96,7 +96,8 @@ EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
 	tests/it/load.py tests/it/old_store.py tests/it/output.py \
 	tests/it/peer.py tests/it/polls.py tests/it/racer.py \
 	tests/it/secrets.py tests/it/sse.py tests/it/terminal.py \
-	tests/it/together.py $(it_tests) \
+	tests/it/together.py tests/it/upstream_client.py \
+	tests/it/upstream_peer.py $(it_tests) \
 	tests/openapi.py tests/openapi-rules.yaml tests/fake_harness \
 	tests/vm/inside.sh tests/bench/bench.sh tests/bench/tls.py \
 	tests/escape/table.py \
@@ -143,6 +144,7 @@ it_tests = \
 	tests/it/mode_container.sh \
 	tests/it/mode_landlock.sh \
 	tests/it/mode_system.sh \
+	tests/it/nested.sh \
 	tests/it/notify.sh \
 	tests/it/panic.sh \
 	tests/it/races.sh \
@@ -170,6 +172,7 @@ it_tests = \
 	tests/it/w_privacy.sh \
 	tests/it/w_daemon.sh \
 	tests/it/watch.sh \
+	tests/it/upstream.sh \
 	tests/it/w_store.sh \
 	tests/it/watchdog.sh \
 	tests/it/wire_contract.sh \

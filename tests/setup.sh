@@ -5,7 +5,7 @@
 BUILD_PACKAGES="build-essential autoconf automake libtool pkg-config \
 libseccomp-dev libcap-ng-dev libbsd-dev libmd-dev libjson-c-dev \
 libsqlite3-dev libsodium-dev libtomlplusplus-dev libcmocka-dev \
-libsmartcols-dev libarchive-dev"
+libsmartcols-dev libarchive-dev libssl-dev"
 TEST_PACKAGES="bubblewrap shellcheck strace valgrind cppcheck clang-tidy \
 mandoc util-linux procps openssl python3 python3-jsonschema python3-yaml \
 binutils zsh fish"

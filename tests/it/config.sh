@@ -108,4 +108,14 @@ else
 fi
 rm "$TOML"
 left_nothing "nothing is left"
+
+# A reader that answers nothing, in a suite of our own: no rule refuses, so a
+# service manager may try again.
+cp -R "$SUITE" "$W/suite"
+SUITE=$W/suite
+cp /usr/bin/yes "$SUITE/libexec/coven/coven-confread"
+chmod -R go+rX "$SUITE"
+monitor_spawn
+monitor_wait "$LIVENESS"
+is "a reader that is too slow is no refusal" "$MONITOR_STATUS" 69
 tap_done

@@ -76,7 +76,7 @@ a_mapped_address 403 tls [::ffff:127.0.0.1] $TLS x
 an_odd_number 400 tls 2130706433 $TLS x
 plain_HTTP_to_a_TLS_host 403 plain http://localhost:$TLS/
 CONNECT_to_a_plain_host 403 tls localhost $PLAIN localhost
-a_path_of_its_own 404 plain /git/x
+a_path_of_its_own 421 plain /git/x
 another_name_in_the_greeting alert tls localhost $TLS other.example
 no_name_in_the_greeting alert tls localhost $TLS -
 something_else_than_TLS alert raw localhost $TLS
