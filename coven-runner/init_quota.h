@@ -24,7 +24,7 @@ struct init_quota {
 	int		 folder;		/* or -1: the project itself */
 	uint64_t	 max_bytes, max_files;	/* 0: not watched */
 	uint64_t	 free_bytes, free_files;	/* at the start */
-	uint64_t	 last_bytes, last_files;	/* at the last verdict */
+	uint64_t	 last_bytes, last_files;	/* at a verdict */
 	uint64_t	 seen_bytes, seen_files;	/* and what that was */
 	uint64_t	 now_bytes, now_files;	/* of the walk under way */
 	bool		 hidden;		/* it met what it cannot list */

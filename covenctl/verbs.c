@@ -131,13 +131,14 @@ static const struct verb verbs[] = {
 	    "directory unless the options say otherwise.  The exit status is "
 	    "1 when it is denied." },
 	{ "run", "HARNESS PROMPT...", "run an agent and show its output",
-	    verb_run, O(PROJECT) | O(CWD) | O(INTERACTIVE) | O(ISOLATED) | O(WORKSPACE) |
-	    O(STREAM) | O(MODEL) | O(TITLE), 2, -1, VERB_HOME,
+	    verb_run, O(PROJECT) | O(CWD) | O(INTERACTIVE) | O(ISOLATED) |
+	    O(WORKSPACE) | O(STREAM) | O(MODEL) | O(TITLE), 2, -1, VERB_HOME,
 	    "codex claude coven-code copilot",
 	    "Runs an agent on a prompt in a sandbox and ends as it ends." },
 	{ "exec", "-- CMD ARG...", "run a command, without a network",
 	    verb_exec, O(PROJECT) | O(CWD) | O(ENV) | O(TTY) | O(NO_TTY) |
-	    O(ISOLATED) | O(WORKSPACE) | O(TITLE), 1, -1, VERB_HOME | VERB_COMMAND, NULL,
+	    O(ISOLATED) | O(WORKSPACE) | O(TITLE), 1, -1,
+	    VERB_HOME | VERB_COMMAND, NULL,
 	    "Runs a command in a sandbox without a network.  Input, output "
 	    "and exit status are the command's own." },
 	{ "sessions", "", "list sessions", verb_sessions,
