@@ -26,8 +26,19 @@ struct applying {
 	int			 spec;		/* memfd, or -1 */
 	int			 slot;		/* an id of the range, or -1 */
 	bool			 done;
+	struct msg_work_done	 outcome;	/* where it has said one */
+	char			 text[512];
+	int			 rows;		/* memfd, or -1 */
 	struct timer		 deadline;
 };
+
+static void
+tell_all(struct monitor *m, const struct msg_work_done *done, int rows)
+{
+	if (chan_is_open(&m->stored.control) && m->recovered &&
+	    chan_send(&m->stored.control, MSG_WORK_DONE, done, rows) < 0)
+		log_warn("tell stored what became of a work: not heard");
+}
 
 static void
 tell(struct monitor *m, uint64_t serial, enum work_code code,
@@ -36,8 +47,7 @@ tell(struct monitor *m, uint64_t serial, enum work_code code,
 	struct msg_work_done done = { .serial = serial, .code = code,
 	    .text = text };
 
-	if (chan_is_open(&m->stored.control) && m->recovered)
-		child_tell(&m->stored, MSG_WORK_DONE, &done);
+	tell_all(m, &done, -1);
 }
 
 /* --- its life --- */
@@ -64,6 +74,7 @@ applying_free(struct applying *a)
 	timer_stop(m->loop, &a->deadline);
 	uids_give(&m->uids, a->slot);
 	mem_close(&a->spec);
+	mem_close(&a->rows);
 	free(a);
 }
 
@@ -78,25 +89,25 @@ on_ready(struct child *c)
 	mem_close(&a->spec);
 }
 
-/* Rows are passed on as they came: they are about a payload's work. */
+/*
+ * Rows are passed on as they came: they are about a payload's work.  And when
+ * the helper is gone, so that who hears of it can ask for the next thing.
+ */
 static int
 on_apply_done(struct chan *ch, const union msg_any *msg, int *fd)
 {
 	const struct msg_apply_done *m = &msg->apply_done;
 	struct applying *a = applying_of(ch->ctx);
-	struct monitor *mon = a->monitor;
-	struct msg_work_done done = { .serial = a->serial, .code = m->code,
-	    .rows = m->rows, .more = m->more, .text = m->text };
 
 	if (m->code != WORK_OK && m->code != WORK_FAILED)
 		return chan_blame(ch, "an outcome that is none");
 	a->done = true;
 	a->child.expected = true;
-	if (a->verb == WORK_DISCARD && m->code == WORK_OK)
-		(void)work_drop_empty(&mon->home, &mon->owner, a->id);
-	if (chan_is_open(&mon->stored.control) && mon->recovered &&
-	    chan_send(&mon->stored.control, MSG_WORK_DONE, &done, *fd) < 0)
-		log_warn("tell stored of the work of %s: not heard", a->id);
+	a->outcome = (struct msg_work_done){ .serial = a->serial,
+	    .code = m->code, .rows = m->rows, .more = m->more,
+	    .text = a->text };
+	(void)snprintf(a->text, sizeof(a->text), "%s", m->text);
+	a->rows = mem_steal_fd(fd);
 	return 0;
 }
 
@@ -109,6 +120,11 @@ on_exit_of_applier(struct child *c)
 	if (!a->done)
 		tell(m, a->serial, WORK_FAILED, "its helper died; what it had "
 		    "begun is taken up by the next one");
+	else if (a->outcome.serial != 0) {
+		if (a->verb == WORK_DISCARD && a->outcome.code == WORK_OK)
+			(void)work_drop_empty(&m->home, &m->owner, a->id);
+		tell_all(m, &a->outcome, a->rows);
+	}
 	applying_free(a);
 	ending_resume(m);
 	supervise_check_stop(m);
@@ -301,6 +317,7 @@ applying_start(struct monitor *m, const struct msg_work_do *msg, int *spec)
 	a->serial = msg->serial;
 	a->verb = msg->verb;
 	a->slot = -1;
+	a->rows = -1;
 	a->spec = mem_steal_fd(spec);
 	a->child.pidfd.fd = -1;
 	(void)snprintf(a->id, sizeof(a->id), "%s", msg->id);

@@ -198,6 +198,22 @@ start_resolver(struct timer *t)
 		child_kill(&p->way.gateway);
 }
 
+/*
+ * The session's own doing, or its gateway's: both hold it too, and either can
+ * end it.  Then that session has no way out any more.
+ */
+static bool
+is_over(struct pair *p)
+{
+	struct gateway *g = &p->way;
+
+	if (chan_fd_is(g->listener.fd, FD_TCP_LISTENER))
+		return false;
+	log_warn("session %s: its way out was ended from inside", id_of(p));
+	mem_close(&g->listener.fd);
+	return true;
+}
+
 /* The first that connects: whoever it is waits in the backlog meanwhile. */
 static void
 on_listener(struct source *s, uint32_t events)
@@ -208,6 +224,8 @@ on_listener(struct source *s, uint32_t events)
 
 	(void)events;
 	loop_del(p->monitor->loop, s);
+	if (is_over(p))
+		return;
 	/* An earlier one's resolver is on its way out. */
 	if (child_alive(&g->resolver)) {
 		timer_start(p->monitor->loop, &g->gateway_again,

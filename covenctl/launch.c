@@ -188,7 +188,11 @@ start(struct watch *w, const struct buf *body, unsigned feed, bool say)
 			ctl_err("standard input is not forwarded: %s",
 			    strerror((int)-pid));
 	}
-	return watch_run(w);
+	rc = watch_run(w);
+	if (w->ctl->opt[OPT_ISOLATED] != NULL && w->ctl->opt[OPT_JSON] == NULL)
+		ctl_err("the project is as it was; what was done: covenctl "
+		    "diff %s", w->id);
+	return rc;
 }
 
 /* Later settings of a name win, as in a shell. */

@@ -3,7 +3,12 @@ EVIL_SOURCES = tests/evil/evil.c tests/evil/evil.h
 EVIL_LIBS = $(SANDBOX_LIBS) $(COMMON_LIBS)
 
 check_PROGRAMS += tests/evil/evil_apid tests/evil/evil_confread \
-	tests/evil/evil_init tests/evil/evil_runner tests/evil/evil_stored
+	tests/evil/evil_gateway tests/evil/evil_init \
+	tests/evil/evil_resolver tests/evil/evil_runner tests/evil/evil_stored
+tests_evil_evil_gateway_SOURCES = tests/evil/evil_gateway.c $(EVIL_SOURCES)
+tests_evil_evil_gateway_LDADD = $(EVIL_LIBS)
+tests_evil_evil_resolver_SOURCES = tests/evil/evil_resolver.c $(EVIL_SOURCES)
+tests_evil_evil_resolver_LDADD = $(EVIL_LIBS)
 tests_evil_evil_apid_SOURCES = tests/evil/evil_apid.c $(EVIL_SOURCES)
 tests_evil_evil_apid_LDADD = $(EVIL_LIBS)
 tests_evil_evil_confread_SOURCES = tests/evil/evil_confread.c $(EVIL_SOURCES)

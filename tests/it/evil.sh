@@ -5,12 +5,12 @@
 # output intact; nothing runs that is not on record; and when the good program
 # is back everything works and nothing is left.
 #
-# The suite is staged once more with all five twins in place; evil.conf says
+# The suite is staged once more with all the twins in place; evil.conf says
 # which of them are evil.  EVIL_ROUNDS: how often each; EVIL_SEED repeats.
 . "$(dirname "$0")/../lib.sh"
 ROUNDS=${EVIL_ROUNDS:-1}
 SEED=${EVIL_SEED:-$$}
-ROLES="apid confread init runner stored"
+ROLES="apid confread gateway init resolver runner stored"
 note "EVIL_SEED=$SEED"
 # What an evil store answers is passed on: it need not fit the question.
 IT_REPLIES=
@@ -147,6 +147,11 @@ begin() {
 	mkdir -m 777 "$PROJECT/ran"
 	give_owner "$PROJECT/ran"
 	evil_are
+	[ -z "${CONF-}" ] || {
+		mkdir -m 700 "$COVEN_HOME" && give_owner "$COVEN_HOME" &&
+		    owner_file "$COVEN_HOME/coven.toml" "$CONF"
+	}
+	world_snapshot
 	need_monitor
 	cp "$COVEN_HOME/keys/audit.pub" "$W/audit.pub" 2>/dev/null
 	keep_start || tap_not_ok "a session starts ($MODE)" "$W/reply"
@@ -208,6 +213,10 @@ end_spares() {
 	done
 }
 
+bounded_notes() {
+	ctl audit tail --limit 1000 | grep 'net\.more.* decisions'
+}
+
 session_role() {
 	local role=$1 name="evil $1 ($MODE)" before n
 
@@ -216,7 +225,7 @@ session_role() {
 	evil_are "$role"
 	for n in $(seq "$((20 * ROUNDS))"); do
 		# Some of them make a launch wait for its deadline.
-		apart "$W/p$n" launch sh -c 'sleep 100' &
+		apart "$W/p$n" launch bash -c "${PAYLOAD-sleep 100}" &
 		[ $((n % 5)) -ne 0 ] || sleep 0.2
 	done
 	check_keep "$name"
@@ -231,11 +240,47 @@ session_role() {
 	t "$name: every one of its sessions can be ended" wait_for 15 no_others
 	t "$name: with its processes" wait_for 15 one_each
 	rm -rf "$W"/p* "$W"/k*
+	[ "$role" != gateway ] ||
+	    t "$name: what it says too often is a number on record" \
+	    bounded_notes
 	evil_are
 	end_spares
 	check_good "$name"
 	quiet "$name" apid stored
 	check_end "$name"
+}
+
+# Sessions that ask their gateway, again and again, for a name that leads
+# nowhere, and for a port where whoever comes is written down: with the
+# resolver that lies it leads there.
+way_out() {
+	local role=$1 pid port name="evil $1 ($MODE)" CONF PAYLOAD
+
+	rm -f "$W/canary"
+	"$PYTHON" -u -c '
+import socket
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1])
+while True:
+    s.accept()
+    print("somebody came")' >"$W/canary" &
+	pid=$!
+	disown "$pid"		# wait_jobs need not wait for it
+	wait_for "$LIVENESS" test -s "$W/canary"
+	port=$(head -n 1 "$W/canary")
+	CONF="[network.harness.exec]
+allow = [\"lied.test.invalid:$port\"]"
+	PAYLOAD="while :; do
+		if exec 3<>/dev/tcp/127.0.0.1/3128; then
+			printf '%s\r\n\r\n' 'CONNECT lied.test.invalid:$port HTTP/1.1' >&3
+			timeout 1 head -c 20 <&3
+		fi
+		sleep 0.1
+	done 2>/dev/null"
+	session_role "$role"
+	is "$name: nobody was led to where no rule leads" \
+	    "$(sed 1d "$W/canary")" ""
+	kill "$pid"
 }
 
 # --- roles that the suite has ---------------------------------------------
@@ -364,6 +409,10 @@ evil_roles() {
 
 	session_role runner
 	session_role init
+	if [ "$MODE" = user ] || [ "$ROUNDS" -gt 1 ]; then
+		way_out gateway
+		way_out resolver
+	fi
 	[ "$MODE" = user ] && parts=$((2 * ROUNDS)) || parts=$ROUNDS
 	for part in $(seq "$parts"); do
 		suite_role apid "$part"

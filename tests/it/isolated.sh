@@ -53,7 +53,9 @@ one_mode() {
 	wait_for 5 one_folder
 	is "and leaves nothing where it did nothing ($MODE)" "$(folders)" 1
 	ctl exec --isolated --project "$PROJECT" --cwd sub/deep -- pwd \
-	    </dev/null >"$W/out" 2>&1
+	    </dev/null >"$W/out" 2>"$W/err"
+	t "and who ran it is told how to see what it did ($MODE)" \
+	    grep -q 'covenctl diff [0-9a-f-]*$' "$W/err"
 	is "it starts where it was told to ($MODE)" "$(cat "$W/out")" \
 	    "$PROJECT/sub/deep"
 	inside sh -c 'echo x >.git/hooks/pre-commit || echo refused'
