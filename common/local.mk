@@ -35,6 +35,7 @@ libcommon_a_SOURCES = \
 	common/net_upstream.c common/net_upstream.h \
 	common/plain.c common/plain.h \
 	common/protect.c common/protect.def common/protect.h \
+	common/protect_way.c common/protect_way.h \
 	common/scope.c common/scope.h \
 	common/sign.c common/sign.h \
 	common/shelf.c common/shelf.h \

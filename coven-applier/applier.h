@@ -35,6 +35,7 @@ struct applier {
 	int64_t			 made_ns;
 	struct buf		 spec_bytes;
 	struct msg_changes_spec	 spec;		/* borrows from it */
+	struct buf		 led;		/* "a\0b/c\0": lead.c */
 	struct buf		 rows;
 	uint32_t		 nrows, nseen;
 	bool			 more;
@@ -96,6 +97,12 @@ int	tree_clean(struct applier *, int dir);
 /* Fill in the rest of c.  1 when there is a difference, 0, or -errno. */
 int	judge(struct applier *, struct change *);
 bool	is_opaque(int folder);
+
+/* --- lead.c: what is executed under a protected name --- */
+
+int	lead_find(struct applier *);	/* once.  0 or -errno, after fail() */
+/* Is path such, or below one; or, where that counts, above one? */
+bool	lead_covers(const struct applier *, const char *path, bool above);
 
 /* --- walk.c --- */
 

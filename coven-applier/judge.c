@@ -188,7 +188,7 @@ makes_git_folder(const struct change *c)
 }
 
 static bool
-is_protected(const struct change *c)
+is_protected(const struct applier *a, const struct change *c)
 {
 	autobuf struct buf b = { 0 };
 
@@ -197,7 +197,7 @@ is_protected(const struct change *c)
 	    c->what != CHANGE_DELETED &&
 	    (!c->there || S_ISDIR(c->dst.st_mode)))
 		return false;
-	if (protect_covers(c->path))
+	if (protect_covers(c->path) || lead_covers(a, c->path, false))
 		return true;
 	if (!is_git_folder(c->up, c->down))
 		return false;
@@ -217,7 +217,7 @@ holds_protected(struct applier *a, int dir, const char *name,
 	bool yes = false;
 	size_t i;
 
-	if (protect_covers(path))
+	if (protect_covers(path) || lead_covers(a, path, true))
 		return true;
 	if (fd < 0)
 		return fd != -ENOTDIR && fd != -ELOOP && fd != -ENOENT;
@@ -249,6 +249,18 @@ is_conflict(struct applier *a, const struct change *c, bool replaces)
 	return c->copied && (S_ISDIR(c->ust.st_mode) || c->dir_changed);
 }
 
+/* A folder that nobody but root sees into: what is in it cannot be told. */
+static bool
+is_shut(const struct change *c)
+{
+	autoclose int fd = -1;
+
+	if (c->whiteout || !S_ISDIR(c->ust.st_mode))
+		return false;
+	fd = tree_folder(c->up, c->name);
+	return fd == -EACCES;
+}
+
 static void
 find_faults(struct applier *a, struct change *c)
 {
@@ -256,15 +268,15 @@ find_faults(struct applier *a, struct change *c)
 	bool replaces = c->there && S_ISDIR(c->dst.st_mode) &&
 	    (c->what == CHANGE_DELETED || c->kind != CHANGE_FOLDER);
 
-	if ((is_protected(c) || (replaces && holds_protected(a, c->down,
+	if ((is_protected(a, c) || (replaces && holds_protected(a, c->down,
 	    c->name, c->path, 0))) && !listed(&a->spec.allow, c->path, folder))
 		c->flags |= CHANGE_F_PROTECTED;
 	if (c->kind == CHANGE_LINK && c->what != CHANGE_DELETED &&
 	    leads_out(c->path, c->target) &&
 	    !listed(&a->spec.allow, c->path, false))
 		c->flags |= CHANGE_F_OUTWARD;
-	if (c->kind == CHANGE_SPECIAL || strncmp(c->name, APPLY_TEMP,
-	    strlen(APPLY_TEMP)) == 0)
+	if (c->kind == CHANGE_SPECIAL || is_shut(c) ||
+	    strncmp(c->name, APPLY_TEMP, strlen(APPLY_TEMP)) == 0)
 		c->flags |= CHANGE_F_SPECIAL;
 	c->forced = listed(&a->spec.force, c->path, false);
 	if (!c->forced && is_conflict(a, c, replaces))
@@ -298,7 +310,7 @@ judge(struct applier *a, struct change *c)
 		r = read_link(c->down, c->name, c->old_target);
 	if (r < 0)
 		return fail(a, r, "read the link %s", c->path);
-	if (c->what == CHANGE_MODIFIED && same(c))
+	if (c->what == CHANGE_MODIFIED && !is_shut(c) && same(c))
 		return 0;
 	find_faults(a, c);
 	return 1;

@@ -4,6 +4,7 @@ libapplier_a_SOURCES = \
 	coven-applier/applier.h \
 	coven-applier/apply.c \
 	coven-applier/judge.c \
+	coven-applier/lead.c \
 	coven-applier/patch.c \
 	coven-applier/tree.c \
 	coven-applier/walk.c

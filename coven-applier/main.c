@@ -52,12 +52,15 @@ discard(struct applier *a)
 static int
 work(struct applier *a)
 {
+	int r;
+
 	if (a->verb == WORK_DISCARD)
 		return discard(a);
 	a->upper = tree_folder(a->work, "upper");
 	if (a->upper < 0)
 		return fail(a, a->upper, "open its folder");
-	return walk(a);
+	r = lead_find(a);
+	return r < 0 ? r : walk(a);
 }
 
 static void

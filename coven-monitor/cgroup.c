@@ -101,9 +101,13 @@ cgroup_open(struct cgroup *g, const struct stat *home, uid_t owner)
 		mem_close(&g->parent);
 		return;
 	}
-	/* Our umask is not the tree's; the owner must get to cgroup.kill. */
+	/*
+	 * Our umask is not the tree's; the owner must get to cgroup.kill, and
+	 * so must we, by root's group, when no right overrides a mode.
+	 */
 	if (fchmod(g->dir, 0755) == -1 || (owner != geteuid() &&
-	    fchownat(g->dir, "cgroup.kill", owner, (gid_t)-1, 0) == -1))
+	    (fchmodat(g->dir, "cgroup.kill", 0220, 0) == -1 ||
+	    fchownat(g->dir, "cgroup.kill", owner, 0, 0) == -1)))
 		log_warn("cgroup %s: its owner cannot end it: %s", g->name,
 		    strerror(errno));
 	if (!fresh)

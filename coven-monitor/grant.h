@@ -37,4 +37,11 @@ bool		 grant_hides_login(const struct net_policy *);
  */
 void		 grant_env(const struct net_policy *, struct buf *out);
 
+/*
+ * Append the arguments, each with its NUL, that tell a built-in harness of its
+ * upstream where no variable does.
+ */
+void		 grant_args(const struct net_policy *, const char *harness,
+		    struct buf *argv);
+
 #endif

@@ -5,7 +5,7 @@
 #include "common/mem.h"
 #include "coven-monitor/grant.h"
 
-#define PLACEHOLDER_BYTES	20
+#define PLACEHOLDER_HEX	40
 
 static bool
 is_git(const struct net_upstream *up)
@@ -36,8 +36,8 @@ static void
 put_placeholder(struct buf *out, const char *name)
 {
 	static const char digits[] = "0123456789abcdef";
-	uint8_t bytes[PLACEHOLDER_BYTES];
-	char text[sizeof("sk-coven-") + 2 * PLACEHOLDER_BYTES] = "sk-coven-";
+	uint8_t bytes[PLACEHOLDER_HEX / 2];
+	char text[sizeof("sk-coven-") + PLACEHOLDER_HEX] = "sk-coven-";
 	size_t i, n = strlen(text);
 
 	arc4random_buf(bytes, sizeof(bytes));
@@ -104,4 +104,49 @@ grant_env(const struct net_policy *p, struct buf *out)
 		return;
 	(void)buf_addf(&count, "%u", n);
 	put(out, "GIT_CONFIG_COUNT", buf_head(&count));
+}
+
+/* --- arguments ------------------------------------------------------------ */
+
+/*
+ * codex reads no variable for it.  A provider of its own needs no login, and
+ * takes its key from a variable; what is given so goes before every file.
+ */
+static void
+put_codex(const struct net_upstream *up, struct buf *argv)
+{
+	static const char choose[] = "-c\0model_provider=\"coven\"\0-c";
+
+	if (*up->row.key_env == '\0')
+		return;
+	(void)buf_add(argv, choose, sizeof(choose));
+	(void)buf_addf(argv, "model_providers.coven={name=\"coven\","
+	    "base_url=\"" NET_INSIDE "/%s%s\",env_key=\"%s\","
+	    "wire_api=\"responses\"}", up->row.name, up->row.url_path,
+	    up->row.key_env);
+	(void)buf_add(argv, "", 1);
+}
+
+static const struct {
+	const char	*harness;
+	void		(*put)(const struct net_upstream *, struct buf *);
+} args[] = {
+	{ "codex", put_codex },
+};
+
+void
+grant_args(const struct net_policy *p, const char *harness, struct buf *argv)
+{
+	size_t i, k;
+
+	for (k = 0; k < nitems(args); k++) {
+		if (strcmp(args[k].harness, harness) != 0)
+			continue;
+		for (i = 0; i < p->nup; i++)
+			if (!is_git(&p->up[i]) &&
+			    *p->up[i].row.grant != '\0') {
+				args[k].put(&p->up[i], argv);
+				return;
+			}
+	}
 }

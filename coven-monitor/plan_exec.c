@@ -170,6 +170,18 @@ env_upstreams(struct buf *env, const struct session *s)
 	return hides;
 }
 
+static void
+args_upstreams(struct buf *argv, const struct session *s)
+{
+	struct net_policy policy;
+
+	if (!s->pair->network)
+		return;
+	gateway_policy(s->monitor, s->harness, s->root.path, &policy);
+	grant_args(&policy, s->harness->row.id, argv);
+	net_policy_fini(&policy);
+}
+
 /* The host's /tmp and home are no payload's where it sees the host's paths. */
 static void
 env_folders(struct buf *env, const struct session *s)
@@ -265,6 +277,7 @@ plan_exec(struct session *s)
 	if (!exec) {
 		(void)buf_adds(&argv, e->row.exe);
 		(void)buf_add(&argv, "", 1);
+		args_upstreams(&argv, s);
 	}
 	if (add_dirs_args(s, &argv) < 0)
 		return -E2BIG;

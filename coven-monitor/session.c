@@ -159,6 +159,21 @@ find_pair(struct session *s)
 	return r;
 }
 
+/*
+ * What root may come to execute gets there by the owner's hand alone, and
+ * without set-id bits: through an overlay, and what apply makes of it.
+ */
+static bool
+is_roots(const struct session *s)
+{
+	const struct monitor *m = s->monitor;
+	struct stat st;
+
+	return m->owner.uid == 0 &&
+	    strcmp(m->conf.root_projects, "overlay") == 0 &&
+	    fstat(s->root.fd, &st) == 0 && st.st_uid == 0;
+}
+
 static enum run_code
 judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
 {
@@ -196,6 +211,8 @@ judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
 	owner_leave(&m->owner);
 	if (code != RUN_OK)
 		return code;
+	if (is_roots(s))
+		s->run.isolated = 1;
 	s->range = !mode_alone(m) &&
 	    uids_can_range(&m->uids, &m->owner, s->root.fd) &&
 	    uids_can_range(&m->uids, &m->owner, m->home.fd);

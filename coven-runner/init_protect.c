@@ -19,6 +19,7 @@
 
 #include "common/mem.h"
 #include "common/protect.h"
+#include "common/protect_way.h"
 #include "coven-runner/init.h"
 #include "coven-runner/protect.h"
 
@@ -149,75 +150,6 @@ init_mount_of(const struct init *in, const char **path)
 	return n == 0 ? &in->project : &in->mounts[n - 1];
 }
 
-/* --- links --- */
-
-/* One component more, or one less; -1 where it leads out of the project. */
-static int
-step(char path[PATH_MAX], const char *name, size_t n)
-{
-	size_t len = strlen(path);
-	char *slash;
-
-	if (n == 0 || (n == 1 && name[0] == '.'))
-		return 0;
-	if (n == 2 && memcmp(name, "..", 2) == 0) {
-		if (len == 0)
-			return -1;
-		slash = strrchr(path, '/');
-		*(slash != NULL ? slash : path) = '\0';
-		return 0;
-	}
-	if (len + n + 2 > PATH_MAX)
-		return -1;
-	if (len != 0)
-		path[len++] = '/';
-	memcpy(path + len, name, n);
-	path[len + n] = '\0';
-	return 0;
-}
-
-static int
-steps(char path[PATH_MAX], const char *more)
-{
-	while (*more != '\0') {
-		size_t n = strcspn(more, "/");
-
-		if (step(path, more, n) < 0)
-			return -1;
-		more += n + (more[n] == '/');
-	}
-	return 0;
-}
-
-/* Where a protected name is a link, what it leads to is executed. */
-static int
-follow(struct init *in, int link, const char *number, const char *at)
-{
-	char text[PATH_MAX], path[PATH_MAX], prefix[24];
-	const struct init_mount *m = init_mount_of(in, &number);
-	const char *last = strrchr(at, '/'), *to = text;
-	size_t root = strlen(m->target);
-	ssize_t n = readlinkat(link, "", text, sizeof(text) - 1);
-
-	if (n == -1)
-		return -errno;
-	text[n] = '\0';
-	(void)snprintf(path, sizeof(path), "%.*s",
-	    last != NULL ? (int)(last - at) : 0, at);
-	if (text[0] == '/') {
-		if (strncmp(text, m->target, root) != 0 ||
-		    text[root] != '/')
-			return 0;
-		to = text + root;
-		path[0] = '\0';
-	}
-	if (steps(path, to) < 0 || path[0] == '\0')
-		return 0;
-	(void)snprintf(prefix, sizeof(prefix), "%zu/", m == &in->project ?
-	    (size_t)0 : (size_t)(m - in->mounts) + 1);
-	return add(in, prefix, path);
-}
-
 /* --- mounts --- */
 
 static bool
@@ -265,11 +197,10 @@ descend(int *dir, const char *name)
 	return 0;
 }
 
+/* No link on the way to it, and none below it is followed. */
 static int
-protect_one(struct init *in, const char *found)
+place(const struct init_mount *m, const char *path)
 {
-	const char *path = found;
-	const struct init_mount *m = init_mount_of(in, &path);
 	autoclose int dir = openat(m->fd, ".", ENTRY | O_DIRECTORY);
 	autoclose int fd = -1;
 	char name[NAME_MAX + 1];
@@ -288,14 +219,34 @@ protect_one(struct init *in, const char *found)
 	fd = openat(dir, p, ENTRY);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return -errno;
-	if (S_ISLNK(st.st_mode)) {
-		if (is_mount(fd))
-			return 0;	/* links in a ring */
-		r = follow(in, fd, found, path);
-		if (r < 0)
-			return r;
-	}
-	return mount_self(fd, true);
+	/* A link that others led through has its mount. */
+	return S_ISLNK(st.st_mode) && is_mount(fd) ? 0 : mount_self(fd, true);
+}
+
+/*
+ * Where a protected name is a link, or lies behind one, what is executed is
+ * what that leads to; and the link is covered, so that it leads there.
+ */
+static int
+place_each(void *ctx, const char *path, bool link)
+{
+	const struct init_mount *const *m = ctx;
+
+	(void)link;
+	return place(*m, path);
+}
+
+static int
+protect_one(struct init *in, const char *path)
+{
+	static struct protect_way way;
+	const struct init_mount *m = init_mount_of(in, &path);
+
+	way.root = m->fd;
+	way.name = m->target;
+	way.each = place_each;
+	way.ctx = &m;
+	return protect_follow(&way, path);
 }
 
 /*
@@ -313,7 +264,6 @@ init_protect(struct init *in)
 {
 	int r = 0;
 
-	/* Links add to the end of the list. */
 	while (r == 0 && buf_left(&in->found) != 0) {
 		autofree char *path = mem_strdup(buf_head(&in->found));
 

@@ -153,6 +153,7 @@ it_tests = \
 	tests/it/records.sh \
 	tests/it/recovery.sh \
 	tests/it/roles_confined.sh \
+	tests/it/root_projects.sh \
 	tests/it/sandbox_ordinary_owner.sh \
 	tests/it/sandbox_package.sh \
 	tests/it/sandbox_root_monitor.sh \

@@ -105,16 +105,19 @@ conflicts() {
 refusals() {
 	make_project
 	as_owner mkdir "$PROJECT/.vscode"
+	as_owner ln -s sub/../ways "$PROJECT/.husky"
 	# shellcheck disable=SC2016
 	run_isolated sh -c 'ln -s /etc/passwd out; ln -s ../../x sub/out
 	    ln -s ../one sub/in; mkdir -p .claude; echo x >.claude/hooks
 	    mkfifo fifo; "$0" -c "import socket
 socket.socket(socket.AF_UNIX).bind(\"sock\")"; echo x >.envrc
+	    mkdir ways; echo x >ways/hook
+	    mkdir shut; echo x >shut/in; chmod 0 shut
 	    git init -q new; echo x >.coven-apply-1; rm -r .git || :' \
 	    "$PYTHON"
 	ctl apply "$ID" >"$W/apply" 2>&1
 	is "what is refused ends with status 1 ($MODE)" "$?" 1
-	for name in out sub/out .claude/ .claude/hooks fifo sock .envrc \
+	for name in ways/ ways/hook shut/ out sub/out .claude/ .claude/hooks fifo sock .envrc \
 	    new/.git/config .coven-apply-1; do
 		t "$name is refused ($MODE)" grep -q "^refused: $name (" \
 		    "$W/apply"

@@ -181,7 +181,7 @@ own_settings() {
 	EOF
 	t "$LABEL claude: its own settings are read" session claude
 	is "$LABEL claude: file, copy, folder" \
-	    "$(grep -c 'own' "$W/said")" 4
+	    "$(grep -cxE 'own settings|# own' "$W/said")" 4
 }
 
 logins() {
@@ -261,7 +261,7 @@ variables() {
 	    SHELL TERM TMPDIR USER "${WAY_OUT[@]}" "$@" | sort)"
 }
 
-for mode in user root; do
+for mode in user root ${COVEN_LONG:+package}; do
 	[ "$mode" = user ] || [ "$(id -u)" -eq 0 ] || continue
 	for state in full bare; do
 		state_of "$mode" "$state"

@@ -16,6 +16,14 @@ mkdir -p .vscode .github/workflows deep/er/nested tools
 for f in .vscode/tasks.json .github/workflows/ci.yml .envrc .bashrc \
     tools/run.sh file; do echo old >$f; done
 ln -s tools .claude
+mkdir -p deep/er/hooks deep/up tea/workflows
+for f in deep/er/hooks/x deep/up/x tea/workflows/x; do echo old >$f; done
+ln -s deep/er mid
+ln -s mid/hooks .husky
+ln -s mid/../up .githooks
+ln -s "$PWD/tea" .gitea
+ln -s ring .circleci
+ln -s .circleci ring
 "$@" init -q deep/er/nested
 "$@" init -q --bare bare.git
 "$@" add file tools && "$@" commit -q -m one
@@ -72,6 +80,7 @@ writing_is_refused() {
 	inside sh -c 'for f; do echo new >>"$f" && echo "wrote $f"; done
 	    rm -rf .git/hooks 2>/dev/null
 	    rm -f .claude 2>/dev/null || ln -sfn /tmp .claude
+	    rm -f mid 2>/dev/null && ln -s tools mid
 	    cp .git/config c && mv -f c .git/config; rm -f c
 	    git config core.hooksPath x' sh .git/config .vscode/tasks.json \
 	    .vscode/new .github/workflows/ci.yml .github/workflows/new \
@@ -79,6 +88,7 @@ writing_is_refused() {
 	    .git/worktrees/tree/gitdir deep/er/nested/.git/hooks/pre-commit \
 	    deep/er/nested/.git/config bare.git/hooks/pre-push \
 	    bare.git/config sub/.git .git/modules/sub/config \
+	    deep/er/hooks/x deep/up/x tea/workflows/x tea/workflows/new \
 	    .git/modules/sub/hooks/update .claude/run.sh tools/run.sh \
 	    .git/hooks/pre-commit
 	is "nothing that is protected is written ($MODE)" \
@@ -91,7 +101,7 @@ for path in sys.argv[1:]:
         print("renamed", path)
     except OSError as e: print(e)' .git .git/worktrees .git/modules .git/hooks \
 	    deep deep/er deep/er/nested deep/er/nested/.git bare.git \
-	    .github tree sub
+	    .github tree sub mid deep/up tea .gitea
 	is "no folder above one is renamed ($MODE)" \
 	    "$(grep -E '^renamed|rror:' "$W/out")" ""
 	t "and all of it is as it was ($MODE)" unchanged

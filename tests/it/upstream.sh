@@ -105,11 +105,46 @@ file = \"$OWNER_HOME/key\"
 upstream = \"model/anthropic\"
 harnesses = [\"exec\"]
 projects = [\"$OWNER_HOME/other\"]
+[upstream.anthropic]
+url = \"https://localhost:$TLS/api\"
+ca = \"$W/ca/ca.pem\"
+[network.harness.claude]
+addresses = [\"127.0.0.1:$TLS\"]
+[grant.claude]
+file = \"$OWNER_HOME/key\"
+upstream = \"model/anthropic\"
+harnesses = [\"claude\"]
+[grant.codex]
+file = \"$OWNER_HOME/key\"
+upstream = \"model/openai\"
+harnesses = [\"codex\"]
 [grant.git]
 command = [\"$OWNER_HOME/git-key\"]
 upstream = \"git/localhost:$TLS\"
 harnesses = [\"exec\"]
 "
+# A harness that says what it has of its owner's.
+mkdir -p "$OWNER_HOME/.local/bin" "$OWNER_HOME/.claude"
+owner_file "$OWNER_HOME/.claude/.credentials.json" login-of-the-owner
+cat >"$OWNER_HOME/.local/bin/claude" <<END
+#!/bin/sh
+# Not to its terminal: what is recorded has no keys in it anyway.
+exec >said
+env
+cat \$HOME/.claude/.credentials.json || echo no login
+ls -A \$HOME/.claude
+$PYTHON upstream_client.py post /model/anthropic/v1/messages said
+$PYTHON upstream_client.py tunnel localhost $TLS
+END
+cat >"$OWNER_HOME/.local/bin/codex" <<END
+#!/bin/sh
+printf '%s\\n' "\$@" >said
+END
+chmod 755 "$OWNER_HOME/.local/bin"/*
+[ "$OWNER" = "$(id -u)" ] || chown -R "$OWNER:$OWNER" "$OWNER_HOME"
+MONITOR_ENV=("PATH=$OWNER_HOME/.local/bin:/usr/bin:/bin"
+    "ANTHROPIC_API_KEY=key-of-the-owner" "CLAUDE_CODE_OAUTH_TOKEN=key-of-two"
+    "ANTHROPIC_AUTH_TOKEN=key-of-three" "ANTHROPIC_MODEL=a-model")
 world_snapshot
 need_monitor
 
@@ -229,6 +264,45 @@ a_way_around 400 get /git/localhost:$TLS/team/../else/private.git/info/refs?serv
 another_host 404 get /git/other.example/team/read.git/info/refs?service=git-upload-pack
 END
 is "nothing of it was asked of the repository" "$(seen else/private)" 0
+
+# --- a harness whose key is granted ------------------------------------------
+
+harness() {
+	http POST /api/v1/sessions "{\"harness\":\"$1\",\"projectRoot\":
+	    \"$PROJECT\",\"prompt\":\"a prompt\",
+	    \"launchMode\":\"nonInteractive\"}"
+	ID=$(jget "$W/body" id) || return 1
+	wait_for "$LIVENESS" ended "$ID" && [ -s "$PROJECT/said" ]
+}
+
+says() {
+	grep -qE "$1" "$PROJECT/said" || { cat "$PROJECT/said"; return 1; }
+}
+
+says_not() {
+	! grep -E "$1" "$PROJECT/said"
+}
+
+# One that an earlier session without the grant has left.
+mkdir -p "$COVEN_HOME/state/claude/.claude"
+echo login-of-a-session \
+    >"$COVEN_HOME/state/claude/.claude/.credentials.json"
+[ "$OWNER" = "$(id -u)" ] || chown -R "$OWNER:$OWNER" "$COVEN_HOME/state"
+chmod -R go= "$COVEN_HOME/state"
+t "a harness with a granted key" harness claude
+t "asks its model" says '^200 got 5000'
+t "which sees the key" grep -q "x-api-key\": \"$KEY" \
+    <<<"$(tail -n 1 "$W/seen")"
+t "finds it by its own variable" says \
+    '^ANTHROPIC_BASE_URL=http://127.0.0.1:3128/model/anthropic$'
+t "holds a placeholder" says '^ANTHROPIC_API_KEY=sk-coven-[0-9a-f]{40}$'
+t "and no key of its owner's" says_not 'key-of-'
+t "but what else is its own" says '^ANTHROPIC_MODEL=a-model$'
+t "and no login, its owner's or an earlier session's" says_not 'login-of-'
+t "and no way around" says '^403$'
+t "one that reads no variable for it" harness codex
+t "is told by arguments" says \
+    '^model_providers.*127.0.0.1:3128/model/openai/v1.*OPENAI_API_KEY'
 
 # --- on record, and nowhere else ---------------------------------------------
 

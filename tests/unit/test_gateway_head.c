@@ -60,8 +60,8 @@ heads_are_made_anew(void **state)
 	    "X-HTTP-Method-Override: DELETE", "X-Original-URL: /y",
 	    "X_Rewrite_Url: /y", "X-Forwarded-For: a", "Forwarded: a",
 	    "Via: a", "Host: api.example", "Connection: accept",
-	    "Keep-Alive: a", "TE: trailers", "Upgrade: h2c", "Expect: 100-"
-	    "continue", "X-Host: a", "Content-Length: 0" };
+	    "Keep-Alive: a", "TE: trailers", "Upgrade: h2c",
+	    "Expect: 100-continue", "X-Host: a", "Content-Length: 0" };
 	autobuf struct buf b = { 0 }, head = { 0 };
 	size_t i;
 
