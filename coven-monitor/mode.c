@@ -82,12 +82,6 @@ task(struct session *s)
 }
 
 static bool
-task(struct session *s)
-{
-	return s->run.workspace != 0;
-}
-
-static bool
 network(struct session *s)
 {
 	return s->network;
@@ -114,7 +108,6 @@ static const struct {
 	    "namespaces" },
 	{ task, "a workspace of its own needs a root of its own, which needs "
 	    "namespaces" },
-	{ task, "a task's workspace needs namespaces" },
 	{ network, "this harness reaches hosts through the gateway, which "
 	    "needs a network namespace: allow namespaces, or empty its lists "
 	    "(network.builtin = \"off\")" },
