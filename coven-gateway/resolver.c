@@ -43,6 +43,23 @@ take(const struct addrinfo *ai, struct net_addr *to)
 	return true;
 }
 
+/*
+ * A name with a dot is whole, whatever ndots says: with the host's search
+ * list it would be another one than was judged.  resolv.conf is read again,
+ * because libc does not do so once these have been changed.
+ */
+static void
+take_as_it_is(const char *name)
+{
+	const unsigned long search = RES_DNSRCH | RES_DEFNAMES;
+
+	(void)res_init();
+	if (strchr(name, '.') != NULL)
+		_res.options &= ~search;
+	else
+		_res.options |= search;
+}
+
 /* One at a time: a name that is slow holds up its own session alone. */
 static int
 on_resolve(struct chan *c, const union msg_any *msg, int *fd)
@@ -61,6 +78,7 @@ on_resolve(struct chan *c, const union msg_any *msg, int *fd)
 	if (net_host_parse(msg->resolve.name, strlen(msg->resolve.name),
 	    &host) < 0 || host.literal)
 		return chan_blame(c, "RESOLVE of what is no name");
+	take_as_it_is(host.name);
 	r = getaddrinfo(host.name, NULL, &hints, &list);
 	answer.code = r == 0 || r == EAI_NONAME ? 0 : 1;
 	for (ai = r == 0 ? list : NULL; ai != NULL && n < ADDRS;

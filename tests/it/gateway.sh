@@ -109,6 +109,53 @@ gone() {
 }
 t "with its session both are gone" wait_for "$LIVENESS" gone
 
+# --- names -----------------------------------------------------------------
+
+# In a network of its own, with a name server that says what it is asked and
+# knows nothing, and a search list that comes first.
+apart() {
+	owner_file "$W/resolv" 'nameserver 127.0.0.1
+search corp.invalid
+options ndots:5 attempts:1'
+	chmod 644 "$W/resolv"
+	owner_file "$W/dns.py" 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 53))
+while True:
+    q, who = s.recvfrom(512)
+    labels, i = [], 12
+    while q[i]:
+        labels.append(q[i + 1:i + 1 + q[i]].decode())
+        i += 1 + q[i]
+    print(".".join(labels), flush=True)
+    s.sendto(q[:2] + b"\x81\x83" + q[4:6] + bytes(6) + q[12:i + 5], who)'
+	owner_file "$W/apart" 'ip link set lo up || exit 1
+mount --bind "$1/resolv" /etc/resolv.conf || exit 1
+"$2" "$1/dns.py" >"$1/dns" & echo "$!" >"$1/dns.pid"
+shift 2; exec "$@"'
+}
+
+asked() {
+	grep -qx "$1" "$W/dns"
+}
+
+if [ "$(id -u)" -eq 0 ] && command -v ip >/dev/null; then
+	monitor_stop
+	apart
+	as_before=("${MONITOR_PRIV[@]}")
+	MONITOR_PRIV=(unshare --mount --net bash "$W/apart" "$W" "$PYTHON"
+	    "${MONITOR_PRIV[@]}")
+	need_monitor
+	inside tls a.test.invalid 443 a.test.invalid >"$W/out"
+	t "a name is asked for" asked a.test.invalid
+	is "as it was judged, and not with a search list" \
+	    "$(sort -u "$W/dns")" a.test.invalid
+	kill "$(cat "$W/dns.pid")"
+	MONITOR_PRIV=("${as_before[@]}")
+else
+	tap_skip "a name is asked for as it was judged" "needs root and ip"
+fi
+
 # --- a session without rules --------------------------------------------------
 
 monitor_stop
