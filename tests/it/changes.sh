@@ -212,6 +212,17 @@ not_for_everybody() {
 	is "there is nothing to discard ($MODE)" "$STATUS" 404
 }
 
+by_wire() {
+	make_project
+	run_isolated sh -c 'echo x >one'
+	http POST "/api/v1/sessions/$ID/apply" '{"allow":["one"]}'
+	is "what one path holds is asked for by name ($MODE)" \
+	    "$STATUS $(cat "$PROJECT/one")" "200 x"
+	http DELETE "/api/v1/sessions/$ID/changes"
+	is "and the rest thrown away ($MODE)" \
+	    "$STATUS $(jget "$W/body" discarded)" "200 true"
+}
+
 elsewhere() {
 	http POST /api/v1/sessions/external \
 	    "{\"id\":\"../elsewhere\",\"projectRoot\":\"/\",\"harness\":\"x\"}"
@@ -360,6 +371,7 @@ for mode in user root system; do
 	if [ "$mode" = user ] || [ -n "${COVEN_LONG-}" ]; then
 		conflicts
 		not_for_everybody
+		by_wire
 		elsewhere "$(role_pid stored)"
 		another_project
 		on_record
