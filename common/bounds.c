@@ -16,6 +16,7 @@ static const char *const names[BOUND__COUNT] = {
 	[BOUND_OUTPUT] = "output",
 	[BOUND_DISK] = "disk",
 	[BOUND_FILE] = "file_size",
+	[BOUND_WORKSPACE] = "workspace",
 	[BOUND_PROTECTED] = "protected",
 };
 

@@ -28,6 +28,7 @@ enum bound {
 	BOUND_OUTPUT,
 	BOUND_DISK,
 	BOUND_FILE,
+	BOUND_WORKSPACE,
 	BOUND_PROTECTED,	/* it made what git would believe */
 	BOUND__COUNT
 };

@@ -35,6 +35,7 @@ static const struct {
 	{ "sessionSearch", true },
 	{ "sessionSignal", true },
 	{ "sessionStats", true },
+	{ "sessionWorkspace", true },
 	{ "eventWait", true },
 	{ "pairing", true },
 	{ "sessionStream", true },

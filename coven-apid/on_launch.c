@@ -29,7 +29,7 @@ struct wish {
 	enum transport		 transport;
 	int			 stdin_eof;
 	int64_t			 rows, cols;
-	bool			 isolated;
+	bool			 isolated, workspace;
 };
 
 static void
@@ -86,9 +86,32 @@ read_binding(struct request *r, const struct json *v, struct wish *w)
 	return 0;
 }
 
+/* An extension: a folder that is made for it, in the place of a project. */
+static int
+read_workspace(struct request *r, const struct json *v, struct wish *w)
+{
+	static const char *const never[] = { "projectRoot", "cwd",
+	    "isolated" };
+	const struct json *one = json_get(v, "workspace");
+	size_t i;
+
+	if (one != NULL && json_kind(one) != JSON_BOOL)
+		return invalid(r, "`workspace` must be true or false.");
+	w->workspace = json_is_true(one);
+	for (i = 0; w->workspace && i < nitems(never); i++)
+		if (json_has(v, never[i]))
+			return invalid(r, "`workspace` excludes "
+			    "`projectRoot`, `cwd` and `isolated`.");
+	return 0;
+}
+
 static int
 read_root(struct request *r, const struct json *v, struct wish *w)
 {
+	if (read_workspace(r, v, w) != 0)
+		return 1;
+	if (w->workspace)
+		return 0;
 	w->root = json_trimmed(json_get(v, "projectRoot"));
 	if (w->root == NULL)
 		return invalid(r, "`projectRoot` is required.");
@@ -491,6 +514,7 @@ send_launch(struct request *r, const struct wish *w)
 		.rows = (uint32_t)w->rows,
 		.cols = (uint32_t)w->cols,
 		.isolated = w->isolated,
+		.workspace = w->workspace,
 	};
 
 	FAILPOINT("apid.before-launch");

@@ -25,8 +25,14 @@ coven_gateway_coven_gateway_LDADD = libgateway.a $(SANDBOX_LIBS) $(COMMON_LIBS) 
 coven_gateway_coven_resolver_SOURCES = coven-gateway/resolver.c
 coven_gateway_coven_resolver_LDADD = $(SANDBOX_LIBS) $(COMMON_LIBS)
 
-check_PROGRAMS += tests/unit/test_gateway_head tests/unit/test_gateway_hello
-TESTS += tests/unit/test_gateway_head tests/unit/test_gateway_hello
+check_PROGRAMS += tests/unit/test_gateway_head tests/unit/test_gateway_hello \
+	tests/unit/test_gateway_request tests/unit/test_gateway_through
+TESTS += tests/unit/test_gateway_head tests/unit/test_gateway_hello \
+	tests/unit/test_gateway_request tests/unit/test_gateway_through
+tests_unit_test_gateway_request_SOURCES = tests/unit/test_gateway_request.c
+tests_unit_test_gateway_request_LDADD = $(GATEWAY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_gateway_through_SOURCES = tests/unit/test_gateway_through.c
+tests_unit_test_gateway_through_LDADD = $(GATEWAY_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_gateway_head_SOURCES = tests/unit/test_gateway_head.c
 tests_unit_test_gateway_head_LDADD = $(GATEWAY_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_gateway_hello_SOURCES = tests/unit/test_gateway_hello.c

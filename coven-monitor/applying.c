@@ -305,6 +305,9 @@ applying_start(struct monitor *m, const struct msg_work_do *msg, int *spec)
 		return;
 	}
 	work = r = work_open(&m->home, &m->owner, msg->id);
+	/* A task's has no project beside it. */
+	if (r >= 0 && work_is_task(&m->home, &m->owner, msg->id))
+		r = -ENOENT;
 	if (r < 0) {
 		tell(m, msg->serial, WORK_NONE, strerror(-r));
 		return;

@@ -75,7 +75,8 @@ ending_announce(struct monitor *m, const char *id)
 {
 	bool scratch = work_is_scratch(&m->home, &m->owner, id);
 	struct msg_workspace w = { .id = id, .policy = scratch ?
-	    POLICY_SCRATCH : policy(m) };
+	    POLICY_SCRATCH : policy(m),
+	    .task = work_is_task(&m->home, &m->owner, id) };
 
 	tell(m, MSG_WORKSPACE, &w);
 }
@@ -382,7 +383,7 @@ map_folder(struct ending *e, struct child_start *st, int *folder)
 	return 0;
 }
 
-/* What is packed is what the session wrote: the overlay's upper layer. */
+/* What is packed is what it wrote: an overlay's upper layer, a task's files. */
 static int
 open_folder(struct ending *e)
 {
@@ -393,6 +394,8 @@ open_folder(struct ending *e)
 		return work;
 	owner_enter(&m->owner);
 	upper = openat(work, "upper", FOLDER);
+	if (upper == -1 && errno == ENOENT)
+		upper = openat(work, WORK_TASK, FOLDER);
 	r = upper == -1 ? -errno : upper;
 	owner_leave(&m->owner);
 	mem_close(&work);

@@ -76,6 +76,12 @@ isolated(struct session *s)
 }
 
 static bool
+task(struct session *s)
+{
+	return s->run.workspace != 0;
+}
+
+static bool
 network(struct session *s)
 {
 	return s->network;
@@ -99,6 +105,8 @@ static const struct {
 	    "writable cgroup (version 2) with pids, or run the daemon as the "
 	    "owner" },
 	{ isolated, "an isolated session needs an overlay, which needs "
+	    "namespaces" },
+	{ task, "a workspace of its own needs a root of its own, which needs "
 	    "namespaces" },
 	{ network, "this harness reaches hosts through the gateway, which "
 	    "needs a network namespace: allow namespaces, or empty its lists "

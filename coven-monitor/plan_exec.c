@@ -246,6 +246,10 @@ put_bounds(struct msg_exec_plan *plan, const struct session *s)
 
 	plan->file = (uint64_t)b->file_mib << 20;
 	plan->disk_free = (uint64_t)b->disk_free_mib << 20;
+	if (s->run.isolated || s->run.workspace) {
+		plan->work_bytes = (uint64_t)b->workspace_mib << 20;
+		plan->work_files = b->workspace_files;
+	}
 	plan->open_files = b->open_files;
 	plan->cpu_s = b->cpu_s;
 	plan->processes = b->processes;

@@ -117,7 +117,10 @@ read_spec(struct session *s, int fd, struct msg_bin want, char *why,
 		goto bad;
 	s->run = msg.run_spec;
 	if (s->run.transport > TRANSPORT_STREAM || s->run.rows > 4096 ||
-	    s->run.cols > 4096 || s->run.isolated > 1)
+	    s->run.cols > 4096 || s->run.isolated > 1 ||
+	    s->run.workspace > 1 || (s->run.workspace &&
+	    (s->run.isolated || s->run.project_root[0] != '\0' ||
+	    s->run.cwd[0] != '\0')))
 		goto bad;
 	s->harness = harness_table_find(&s->monitor->harnesses,
 	    s->run.harness);
@@ -157,6 +160,21 @@ find_pair(struct session *s)
 	else
 		spares_discard(s->monitor, "their ids are needed");
 	return r;
+}
+
+/* A task's: no person's project, and gone after its end. */
+static enum run_code
+make_workspace(struct session *s, char *why, size_t len)
+{
+	struct monitor *m = s->monitor;
+	int r = work_make_task(&m->home, &m->owner, s->id, &s->root);
+
+	if (r == 0) {
+		s->work = mem_strdup(s->root.path);
+		return RUN_OK;
+	}
+	(void)snprintf(why, len, "make a workspace: %s", strerror(-r));
+	return RUN_ERROR;
 }
 
 /*
@@ -203,15 +221,18 @@ judge(struct session *s, int fd, struct msg_bin want, char *why, size_t len)
 		code = find_program(s, why, len);
 	if (code != RUN_OK)
 		return code;
+	code = s->run.workspace ? make_workspace(s, why, len) : RUN_OK;
 	owner_enter(&m->owner);
-	code = root_open(&s->root, s->run.project_root, s->run.cwd, &rules,
-	    why, len);
+	if (!s->run.workspace)
+		code = root_open(&s->root, s->run.project_root, s->run.cwd,
+		    &rules, why, len);
 	if (code == RUN_OK)
 		code = add_dirs_open(s, &rules, why, len);
 	owner_leave(&m->owner);
 	if (code != RUN_OK)
 		return code;
-	if (is_roots(s))
+	/* A task's goes at its end: nobody comes to execute what is in it. */
+	if (!s->run.workspace && is_roots(s))
 		s->run.isolated = 1;
 	s->range = !mode_alone(m) &&
 	    uids_can_range(&m->uids, &m->owner, s->root.fd) &&

@@ -88,6 +88,62 @@ work_make(const struct home *h, const struct owner *o, const char *id,
 	return 0;
 }
 
+/* As root_open leaves it: a place, by its canonical name, without a cwd. */
+static int
+hold(int work, const struct home *h, const char *id, struct root *root)
+{
+	autoclose int fd = openat(work, WORK_TASK, O_PATH | O_DIRECTORY |
+	    O_NOFOLLOW | O_CLOEXEC);
+	autobuf struct buf b = { 0 };
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return -errno;
+	(void)buf_addf(&b, "%s/work/%s/" WORK_TASK, h->path, id);
+	*root = (struct root){ .fd = mem_steal_fd(&fd),
+	    .path = mem_strdup(buf_head(&b)), .cwd = mem_strdup(""),
+	    .cwd_dev = st.st_dev, .cwd_ino = st.st_ino };
+	return 0;
+}
+
+int
+work_make_task(const struct home *h, const struct owner *o, const char *id,
+    struct root *root)
+{
+	int all, work = -1, r = 0;
+
+	owner_enter(o);
+	all = point_folder(h->fd, "work");
+	if (all < 0 || mkdirat(all, id, 0700) == -1)
+		r = all < 0 ? all : -errno;
+	else if ((work = openat(all, id, FOLDER)) == -1 ||
+	    mkdirat(work, WORK_TASK, 0700) == -1)
+		r = -errno;
+	else
+		r = hold(work, h, id, root);
+	mem_close(&work);
+	mem_close(&all);
+	owner_leave(o);
+	if (r < 0)
+		(void)work_drop_empty(h, o, id);
+	return r;
+}
+
+bool
+work_is_task(const struct home *h, const struct owner *o, const char *id)
+{
+	int work = work_open(h, o, id);
+	struct stat st;
+	bool is;
+
+	owner_enter(o);
+	is = work >= 0 && fstatat(work, WORK_TASK, &st,
+	    AT_SYMLINK_NOFOLLOW) == 0;
+	mem_close(&work);
+	owner_leave(o);
+	return is;
+}
+
 int
 work_make_scratch(const struct home *h, const struct owner *o,
     const char *id, char **path)
@@ -135,7 +191,8 @@ work_is_scratch(const struct home *h, const struct owner *o, const char *id)
 	if (work < 0)
 		return false;
 	owner_enter(o);
-	is = is_absent(work, ORIGIN) && is_absent(work, "upper");
+	is = is_absent(work, ORIGIN) && is_absent(work, "upper") &&
+	    is_absent(work, WORK_TASK);
 	owner_leave(o);
 	mem_close(&work);
 	return is;
@@ -194,7 +251,8 @@ work_read_origin(int work, const struct owner *o, struct work_origin *out)
 int
 work_drop_empty(const struct home *h, const struct owner *o, const char *id)
 {
-	static const char *const theirs[] = { "upper", WORK_TMP, WORK_HOME };
+	static const char *const theirs[] = { "upper", WORK_TASK, WORK_TMP,
+	    WORK_HOME };
 	int all, work, r = 0;
 	size_t i;
 

@@ -5,6 +5,10 @@
  *	work	the overlay's own scratch
  *	home, tmp	instead of these, of a session without namespaces
  *	origin	which folder the project was, and when the overlay was made
+ *
+ * That of a task, which has no project, holds one folder:
+ *
+ *	files	where it works: the payload's, never walked here
  */
 #ifndef COVEN_MONITOR_WORK_H
 #define COVEN_MONITOR_WORK_H
@@ -18,6 +22,7 @@
 #include "coven-monitor/owner.h"
 #include "coven-monitor/root.h"
 
+#define WORK_TASK	"files"
 #define WORK_HOME	"home"
 #define WORK_TMP	"tmp"
 
@@ -34,6 +39,15 @@ struct work_origin {
  */
 int	work_make(const struct home *, const struct owner *, const char *id,
 	    const struct root *, char **path);
+
+/*
+ * Make a task's, and hold it as its root: 0, or -errno with nothing left.
+ */
+int	work_make_task(const struct home *, const struct owner *,
+	    const char *id, struct root *);
+/* Is that one a task's? */
+bool	work_is_task(const struct home *, const struct owner *,
+	    const char *id);
 
 /*
  * The same for a session that has no mounts: two empty folders, which nobody

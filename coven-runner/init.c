@@ -367,6 +367,7 @@ on_go(struct chan *c, const union msg_any *msg, int *fd)
 	if (r < 0)
 		give_up(in, r);
 	init_watch_start(in);
+	init_quota_start(in);
 	FAILPOINT("init.after-exec");
 	r = chan_send(c, MSG_INIT_STARTED, &started, -1);
 	if (r < 0 && r != -EPIPE)
@@ -458,7 +459,7 @@ init_new(struct init *in, struct loop *loop, const struct init_ids *ids)
 	    .io = { -1, -1, -1 }, .tree = -1, .root = -1, .proc = -1,
 	    .mask_file = -1, .mask_dir = -1, .store = -1, .cwd_fd = -1,
 	    .tty = -1, .step = "start" };
-	in->project.fd = -1;
+	in->project.fd = in->quota.folder = -1;
 	in->runner.source.fd = -1;
 	raise_files();
 	offer_to_the_killer();

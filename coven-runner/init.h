@@ -17,6 +17,7 @@
 
 #include "common/chan.h"
 #include "coven-runner/init_guard.h"
+#include "coven-runner/init_quota.h"
 #include "coven-runner/init_watch.h"
 #include "sandbox/landlock.h"
 
@@ -86,6 +87,7 @@ struct init {
 	uint64_t		 data, file;	/* rlimits; 0: none */
 	uint32_t		 processes, open_files, cpu_s;
 	struct init_watch	 watch;
+	struct init_quota	 quota;
 	enum bound		 limit;		/* what the watchdog ended */
 
 	/* why a step failed */

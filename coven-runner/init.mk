@@ -16,6 +16,7 @@ libinit_a_SOURCES = \
 	coven-runner/init_plan.c \
 	coven-runner/init_protect.c coven-runner/protect.h \
 	coven-runner/init_root.c \
+	coven-runner/init_quota.c coven-runner/init_quota.h \
 	coven-runner/init_watch.c coven-runner/init_watch.h
 
 pkglibexec_PROGRAMS += coven-runner/coven-init

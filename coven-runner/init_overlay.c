@@ -92,6 +92,8 @@ init_overlay(struct init *in, struct init_mount *upper)
 	mnt = make(in);
 	if (mnt < 0)
 		return mnt;
+	in->quota.folder = open(STORE "/" OVER "/upper", O_RDONLY |
+	    O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	mem_close(&in->project.fd);
 	mem_close(&upper->fd);
 	in->project.fd = mnt;

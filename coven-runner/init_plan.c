@@ -93,6 +93,8 @@ init_read_plan(struct init *in, int memfd)
 	in->watch.memory = msg.exec_plan.memory;
 	in->watch.disk_free = msg.exec_plan.disk_free;
 	in->watch.processes = msg.exec_plan.processes_at;
+	in->quota.max_bytes = msg.exec_plan.work_bytes;
+	in->quota.max_files = msg.exec_plan.work_files;
 	return 0;
 }
 

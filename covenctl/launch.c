@@ -57,6 +57,14 @@ find_place(struct ctl *ctl, struct place *p)
 	char here[PATH_MAX];
 
 	*p = (struct place){ 0 };
+	if (ctl->opt[OPT_WORKSPACE] != NULL) {
+		if (project == NULL && ctl->opt[OPT_CWD] == NULL &&
+		    ctl->opt[OPT_ISOLATED] == NULL)
+			return 0;
+		ctl_err("--workspace excludes --project, --cwd and "
+		    "--isolated");
+		return CTL_USAGE;
+	}
 	if (realpath(".", here) == NULL) {
 		ctl_err("the working directory: %s", strerror(errno));
 		return CTL_FAILED;
@@ -79,7 +87,10 @@ find_place(struct ctl *ctl, struct place *p)
 static void
 put_place(struct jw *j, struct ctl *ctl, const struct place *p)
 {
-	jw_kstr(j, "projectRoot", p->root);
+	if (p->root[0] != '\0')
+		jw_kstr(j, "projectRoot", p->root);
+	else
+		jw_kbool(j, "workspace", true);
 	if (p->cwd[0] != '\0')
 		jw_kstr(j, "cwd", p->cwd);
 	if (ctl->opt[OPT_TITLE] != NULL)

@@ -34,6 +34,8 @@ static const struct opt opts[OPT_COUNT] = {
 	    "run the harness on this terminal", 0, NULL },
 	[OPT_ISOLATED] = { "isolated", NULL,
 	    "write to an overlay; see covenctl apply", 0, NULL },
+	[OPT_WORKSPACE] = { "workspace", NULL,
+	    "in a folder of its own, which goes at the end", 0, NULL },
 	[OPT_STREAM] = { "stream", NULL,
 	    "speak stream-JSON; lines of input are messages", 0, NULL },
 	[OPT_MODEL] = { "model", "NAME", "the model to ask for", 0, NULL },
@@ -130,12 +132,13 @@ static const struct verb verbs[] = {
 	    "1 when it is denied." },
 	{ "run", "HARNESS PROMPT...", "run an agent and show its output",
 	    verb_run, O(PROJECT) | O(CWD) | O(INTERACTIVE) | O(ISOLATED) |
-	    O(STREAM) | O(MODEL) | O(TITLE), 2, -1, VERB_HOME,
+	    O(WORKSPACE) | O(STREAM) | O(MODEL) | O(TITLE), 2, -1, VERB_HOME,
 	    "codex claude coven-code copilot",
 	    "Runs an agent on a prompt in a sandbox and ends as it ends." },
 	{ "exec", "-- CMD ARG...", "run a command, without a network",
 	    verb_exec, O(PROJECT) | O(CWD) | O(ENV) | O(TTY) | O(NO_TTY) |
-	    O(ISOLATED) | O(TITLE), 1, -1, VERB_HOME | VERB_COMMAND, NULL,
+	    O(ISOLATED) | O(WORKSPACE) | O(TITLE), 1, -1,
+	    VERB_HOME | VERB_COMMAND, NULL,
 	    "Runs a command in a sandbox without a network.  Input, output "
 	    "and exit status are the command's own." },
 	{ "sessions", "", "list sessions", verb_sessions,

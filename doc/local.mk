@@ -39,5 +39,6 @@ EXTRA_DIST += doc/LIMITS.md doc/PROTOCOL.md doc/ARCHITECTURE.md \
 	doc/adr/0021-system-mode.md \
 	doc/adr/0022-named-upstreams.md \
 	doc/adr/0023-codex-is-told-that-it-is-confined.md \
+	doc/adr/0024-a-workspace-of-its-own.md \
 	doc/adr/0025-without-namespaces.md \
 	doc/adr/0026-nested-sandboxes.md

@@ -168,6 +168,7 @@ it_tests = \
 	tests/it/stop_is_clean.sh \
 	tests/it/stream.sh \
 	tests/it/systemd_units.sh \
+	tests/it/task_workspace.sh \
 	tests/it/two_homes.sh \
 	tests/it/w_privacy.sh \
 	tests/it/w_daemon.sh \

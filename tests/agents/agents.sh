@@ -53,6 +53,8 @@ fi
 ANSWER="stand-in-says-$$"
 SECRET="tell-nobody-$$"
 KEY="sk-of-the-owner-$$"
+GRANTED="sk-that-is-granted-$$"
+SEEN_KEY=key			# which of the two its provider is to see
 PROVIDERS="api.openai.com api.anthropic.com chatgpt.com auth.openai.com
 ab.chatgpt.com claude.ai console.anthropic.com platform.claude.com
 mcp-proxy.anthropic.com statsig.anthropic.com"
@@ -82,7 +84,7 @@ providers_start() {
 	} >"$W/hosts"
 	chmod 644 "$W/hosts"
 	mount --bind "$W/hosts" /etc/hosts
-	"$PYTHON" "$HERE/model_endpoint.py" "$ANSWER" "$KEY" 443 \
+	"$PYTHON" "$HERE/model_endpoint.py" "$ANSWER" "$KEY,$GRANTED" 443 \
 	    "$W/server.pem" "$W/server.key" >"$W/provider" \
 	    2>"$W/requests" </dev/null &
 	ENDPOINT=$!
@@ -205,7 +207,7 @@ answer_in() {
 # asked SEEN HOST-PATH: since then somebody asked there, with the key.
 asked() {
 	tail -n +"$(($1 + 1))" "$W/requests" |
-	    grep -qE "^POST $2[^ ]* 200 key$" ||
+	    grep -qE "^POST $2[^ ]* 200 $SEEN_KEY$" ||
 	    { tail -n 20 "$W/requests"; false; }
 }
 
@@ -276,6 +278,41 @@ agent_on_terminal() {
 	is "$label: killed" "$STATUS-$(session_status "$ID")" 202-killed
 }
 
+# granted NAME PATH: the key comes from outside, and is not inside.
+granted() {
+	work "$1" "$2"
+	is "$MODE: $1, granted: the key is not inside" \
+	    "$(grep -lE "$GRANTED|$KEY" "$PROJECT/env-of-agent")" ""
+	t "$MODE: $1, granted: what is there is a placeholder" \
+	    grep -E '_API_KEY=sk-coven-[0-9a-f]{40}$' "$PROJECT/env-of-agent"
+	rm -f "$PROJECT/env-of-agent"
+}
+
+# grants: what the owner writes for it.  codex takes its key for one prompt
+# from a name of its own, and where to ask from its settings alone.
+grants() {
+	owner_file "$OWNER_HOME/.codex/config.toml" \
+	    "openai_base_url = \"http://127.0.0.1:3128/model/openai/v1\"
+$(cat "$OWNER_HOME/.codex/config.toml")"
+	owner_file "$OWNER_HOME/granted.key" "$GRANTED"
+	chmod 400 "$OWNER_HOME/granted.key"
+	cat <<-END
+	[upstream.openai]
+	ca = "$OWNER_HOME/firm/ca.pem"
+	key_env = "CODEX_API_KEY"
+	[upstream.anthropic]
+	ca = "$OWNER_HOME/firm/ca.pem"
+	[grant.openai]
+	file = "$OWNER_HOME/granted.key"
+	upstream = "model/openai"
+	harnesses = ["codex"]
+	[grant.anthropic]
+	file = "$OWNER_HOME/granted.key"
+	upstream = "model/anthropic"
+	harnesses = ["claude"]
+	END
+}
+
 # without_route NAME HOST LINE RULE: the same prompt, and who said no.
 without_route() {
 	local label="$MODE: $1, $4" seen status
@@ -305,6 +342,16 @@ agent_over_http codex nonInteractive "$CODEX"
 agent_over_http claude nonInteractive "$CLAUDE"
 agent_on_terminal codex "$CODEX"
 agent_on_terminal claude "$CLAUDE"
+cp -p "$OWNER_HOME/.codex/config.toml" "$W/config.toml"
+monitor_stop
+configure "$(grants)"
+need_monitor
+SEEN_KEY=granted
+granted codex "$CODEX"
+granted claude "$CLAUDE"
+rm -f "$OWNER_HOME/granted.key"
+cp -p "$W/config.toml" "$OWNER_HOME/.codex/config.toml"
+SEEN_KEY=key
 without_route codex api.openai.com 'deny = ["api.openai.com"]' network.deny
 without_route claude api.anthropic.com 'builtin = "off"' "no rule names"
 agents_world_end user

@@ -8,10 +8,10 @@ the agent's own tools before: a shell command that writes made-by-shell there,
 and an edit of edited.txt.
 
 Says "ready" on one line, then logs each request on standard error: method,
-host, path, status, and whether the key that came along is the expected one,
-another one or none; never the key.
+host, path, status, and whether the key that came along is the owner's own, the
+granted one, another one or none; never the key.
 
-usage: model_endpoint.py TEXT KEY PORT CERT CERT-KEY
+usage: model_endpoint.py TEXT KEY,GRANTED PORT CERT CERT-KEY
 """
 
 import http.server
@@ -20,10 +20,10 @@ import re
 import ssl
 import sys
 
-TEXT, KEY = sys.argv[1:3]
+TEXT, KEYS = sys.argv[1], sys.argv[2].split(",")
 MODEL = "stand-in-1"
 WORK = re.compile(r"do the work in (/[\w./-]+[\w])")
-COMMAND = "echo by a shell > made-by-shell"
+COMMAND = "echo by a shell > made-by-shell; env > env-of-agent"
 PATCH = """*** Begin Patch
 *** Update File: edited.txt
 @@
@@ -230,7 +230,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Which credential the caller sent, but not itself."""
         came = self.headers.get("x-api-key") or \
             self.headers.get("authorization", "").removeprefix("Bearer ")
-        return "key" if came == KEY else "other-key" if came else "no-key"
+        if came in KEYS:
+            return ["key", "granted"][KEYS.index(came)]
+        return "other-key" if came else "no-key"
 
     def answer(self, status, value):
         """A whole JSON reply."""
@@ -282,7 +284,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except ValueError:
             body = {}
         path = self.path.split("?")[0]
-        if self.key_came() != "key":
+        if self.key_came() not in ("key", "granted"):
             self.answer(401, {"error": {"type": "authentication_error"}})
         elif path in OTHER:
             self.answer(200, OTHER[path])
