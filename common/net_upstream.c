@@ -81,9 +81,12 @@ net_is_upstream(const char *text)
 static bool
 routes_are_good(struct msg_bin b)
 {
-	const char *p = b.p, *end = p + b.len;
+	const char *p = b.p, *end;
 
-	if (b.len != 0 && end[-1] != '\0')
+	if (b.len == 0)
+		return true;
+	end = p + b.len;
+	if (end[-1] != '\0')
 		return false;
 	for (; p < end; p += strlen(p) + 1)
 		if (!net_is_route(p))

@@ -1,7 +1,8 @@
 # Fuzz targets.  To add one: write fuzz_X.c and corpus/X/, add X to
 # FUZZ_TARGETS, its corpus to FUZZ_CORPUS and the four lines of replay_X.
-FUZZ_TARGETS = hello http json manifest msg redact screen toml
+FUZZ_TARGETS = carry hello http json manifest msg redact screen toml
 FUZZ_CORPUS = \
+	tests/fuzz/corpus/carry \
 	tests/fuzz/corpus/hello \
 	tests/fuzz/corpus/http \
 	tests/fuzz/corpus/json \
@@ -10,6 +11,11 @@ FUZZ_CORPUS = \
 	tests/fuzz/corpus/redact \
 	tests/fuzz/corpus/screen \
 	tests/fuzz/corpus/toml
+
+check_PROGRAMS += tests/fuzz/replay_carry
+TESTS += tests/fuzz/replay_carry
+tests_fuzz_replay_carry_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_carry.c
+tests_fuzz_replay_carry_LDADD = $(GATEWAY_LIBS)
 
 check_PROGRAMS += tests/fuzz/replay_hello
 TESTS += tests/fuzz/replay_hello

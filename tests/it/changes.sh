@@ -297,6 +297,28 @@ on_record() {
 	t "and discard ($MODE)" grep -q session.discard "$W/audit"
 }
 
+# Somebody is faster: what he wrote while a change was made stays.
+overtaken() {
+	make_project
+	owner_file "$PROJECT/big" old
+	sleep 0.05
+	run_isolated sh -c 'truncate -s 400M big'
+	ctl apply "$ID" >"$W/apply" 2>&1 &
+	wait_for "$LIVENESS" made_temp
+	owner_file "$PROJECT/big" mine
+	wait $!
+	is "what is written while it is replaced is not lost ($MODE)" \
+	    "$(head -c 10 "$PROJECT/big")" mine
+	t "and is named ($MODE)" grep -q '^conflict: big' "$W/apply"
+	is "and nothing of ours is left ($MODE)" \
+	    "$(find "$PROJECT" -name '.coven-apply*')" ""
+	ctl discard --yes "$ID"
+}
+
+made_temp() {
+	find "$PROJECT" -name '.coven-apply*' | grep -q .
+}
+
 # The helper is killed again and again; each name is the old or the new.
 killed() {
 	local i pid n=0 many=${COVEN_LONG:+10000}
@@ -354,6 +376,7 @@ for mode in user root system; do
 		another_project
 		on_record
 		races
+		overtaken
 		killed
 	fi
 	monitor_stop

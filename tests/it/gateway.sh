@@ -128,8 +128,12 @@ while True:
         labels.append(q[i + 1:i + 1 + q[i]].decode())
         i += 1 + q[i]
     print(".".join(labels), flush=True)
-    s.sendto(q[:2] + b"\x81\x83" + q[4:6] + bytes(6) + q[12:i + 5], who)'
-	owner_file "$W/apart" 'ip link set lo up || exit 1
+    if labels[0] == "here" and q[i + 1:i + 3] == b"\0\1":
+        s.sendto(q[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + q[12:i + 5] +
+            b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x08\x09\x0a\x0b", who)
+    else:
+        s.sendto(q[:2] + b"\x81\x83" + q[4:6] + bytes(6) + q[12:i + 5], who)'
+	owner_file "$W/apart" 'ip link set lo up && ip addr add 8.9.10.11/32 dev lo || exit 1
 mount --bind "$1/resolv" /etc/resolv.conf || exit 1
 "$2" "$1/dns.py" >"$1/dns" & echo "$!" >"$1/dns.pid"
 shift 2; exec "$@"'
@@ -150,6 +154,10 @@ if [ "$(id -u)" -eq 0 ] && command -v ip >/dev/null; then
 	t "a name is asked for" asked a.test.invalid
 	is "as it was judged, and not with a search list" \
 	    "$(sort -u "$W/dns")" a.test.invalid
+	is "one that leads to a public address of this machine is refused" \
+	    "$(inside tls here.test.invalid 443 here.test.invalid)" 403
+	t "and that is why" wait_for "$LIVENESS" audited \
+	    'here.test.invalid.*an address of this machine'
 	kill "$(cat "$W/dns.pid")"
 	MONITOR_PRIV=("${as_before[@]}")
 else
@@ -158,6 +166,18 @@ fi
 
 # --- a session without rules --------------------------------------------------
 
+monitor_stop
+owner_file "$COVEN_HOME/coven.toml" "[network]
+max_mib = 1
+[network.harness.exec]
+allow = [\"localhost:$TLS\"]
+addresses = [\"127.0.0.1:$TLS\"]
+"
+need_monitor
+inside echo localhost "$TLS" >"$W/out"
+t "more than a session's bytes do not go through" \
+    sh -c '! grep -q "1048576 end" "$1"' sh "$W/out"
+t "and the audit says why" wait_for "$LIVENESS" audited 'bytes are used up'
 monitor_stop
 owner_file "$COVEN_HOME/coven.toml" ""
 need_monitor
