@@ -162,6 +162,9 @@ plan_told(struct pair *p)
 	for (i = 0; r == 0 && i < n; i++) {
 		autobuf struct buf b = { 0 };
 
+		/* Its own can be made, and is. */
+		if (conf_list_has(&p->monitor->conf.nested, told[i].id))
+			continue;
 		(void)buf_adds(&b, told[i].text);
 		r = plan_file(p, told[i].path, &b);
 	}

@@ -264,6 +264,25 @@ agent_over_http() {
 	finished "$MODE: $2 $1 over HTTP" "$3" "$seen"
 }
 
+# With a sandbox of its own within ours, where a policy grants that, and as
+# clients ask for it.  It makes none for a home below /tmp.
+nested() {
+	local label="$MODE: codex, nested" seen
+
+	rm -f "$PROJECT/made-by-shell"
+	seen=$(wc -l <"$W/requests")
+	http POST /api/v1/sessions "{\"harness\":\"codex\",\"projectRoot\":
+	    \"$PROJECT\",\"prompt\":\"do the work in $PROJECT\",
+	    \"launchMode\":\"nonInteractive\",\"launchPolicy\":
+	    {\"approval\":\"never\",\"sandbox\":\"workspace-write\"}}"
+	is "$label: launched" "$STATUS" 201
+	ID=$(jget "$W/body" id)
+	finished "$label" "$CODEX" "$seen"
+	is "$label: its shell command ran" \
+	    "$(cat "$PROJECT/made-by-shell" 2>&1)" "by a shell"
+	work codex "$CODEX"
+}
+
 # On a terminal it stays for the next prompt, until it is killed.
 agent_on_terminal() {
 	local label="$MODE: interactive $1" seen
@@ -362,4 +381,15 @@ run_agent claude "$CLAUDE" "say the word"
 work codex "$CODEX"
 work claude "$CLAUDE"
 agents_world_end root
+
+mktemp() {
+	command mktemp "${@/#\/tmp\//\/srv\/}"
+}
+agents_world user
+monitor_stop
+configure '[sandbox]
+nested = ["codex"]'
+need_monitor
+nested
+agents_world_end user
 tap_done

@@ -20,15 +20,34 @@ certificate
 "$PYTHON" "$MITM" "$W/cert.pem" "$W/key.pem" >"$W/ports" 2>"$W/peer.log" &
 PEER=$!
 wait_for "$LIVENESS" test -s "$W/ports" || skip_all "no stand-in"
-read -r TLS PLAIN <"$W/ports"
+read -r TLS PLAIN SIX <"$W/ports"
 mkdir -m 700 "$COVEN_HOME" && give_owner "$COVEN_HOME"
 owner_file "$COVEN_HOME/coven.toml" "[network]
 connections_per_s = 1000
 [network.harness.exec]
-allow = [\"localhost:$TLS\", \"http://localhost:$PLAIN\", \"*.test.invalid:443\"]
+allow = [\"localhost:$TLS\", \"localhost:$SIX\", \"http://localhost:$PLAIN\", \"*.test.invalid:443\"]
 deny = [\"denied.test.invalid\"]
-addresses = [\"127.0.0.1:$TLS\", \"127.0.0.1:$PLAIN\"]
+addresses = [\"127.0.0.1:$TLS\", \"127.0.0.1:$PLAIN\", \"[::1]:$SIX\"]
 "
+# Names that lead where none may.
+SPECIAL="127.0.0.1 0.0.0.0 10.1.2.3 172.16.0.1 192.168.1.1 100.64.0.1
+169.254.169.254 192.0.0.8 192.0.2.1 198.18.0.1 198.51.100.1 203.0.113.1
+168.63.129.16 224.0.0.1 255.255.255.255 ::1 :: ::ffff:127.0.0.1
+64:ff9b::7f00:1 2002:7f00:1::1 2001::1 2001:db8::1 fe80::1 fc00::1
+fd00:ec2::254 ff02::1"
+HOSTS=
+if [ "$(id -u)" -eq 0 ]; then
+	n=0
+	{
+		printf '127.0.0.1 localhost\n::1 localhost\n'
+		for address in $SPECIAL $(hostname -I); do
+			n=$((n + 1))
+			echo "$address n$n.test.invalid"
+		done
+	} >"$W/hosts"
+	chmod 644 "$W/hosts"
+	mount --bind "$W/hosts" /etc/hosts && HOSTS=$n
+fi
 world_snapshot
 need_monitor
 
@@ -56,6 +75,14 @@ is "a body goes along" "$(inside post "http://localhost:$PLAIN/p")" \
     "200 got 5000"
 is "a megabyte each way, and half a connection" \
     "$(inside echo localhost "$TLS")" "1048576 end"
+is "a greeting byte by byte" "$(inside bytewise localhost "$TLS")" greeted
+is "a long greeting in several records" \
+    "$(inside hello padded localhost "$TLS")" greeted
+if [ "$SIX" -ne 0 ]; then
+	is "over IPv6" "$(inside tls localhost "$SIX" localhost)" "hello /x"
+else
+	tap_skip "over IPv6" "there is none"
+fi
 t "the audit names the rule" wait_for "$LIVENESS" audited \
     "net.allow.*localhost:$TLS.*network.harness.exec.allow"
 
@@ -80,7 +107,20 @@ a_path_of_its_own 421 plain /git/x
 another_name_in_the_greeting alert tls localhost $TLS other.example
 no_name_in_the_greeting alert tls localhost $TLS -
 something_else_than_TLS alert raw localhost $TLS
+two_names_in_the_greeting alert hello doubled localhost $TLS
+a_hidden_name alert hello hidden localhost $TLS
+a_greeting_above_16_KiB alert hello large localhost $TLS
 END
+if [ -n "$HOSTS" ]; then
+	# shellcheck disable=SC2046	# words
+	is "refused: special addresses by a name, and this machine's own" \
+	    "$(inside each $(seq -f 'n%g.test.invalid' "$HOSTS"))" none
+else
+	tap_skip "refused: special addresses by a name" "needs root"
+fi
+# shellcheck disable=SC2046	# words
+is "refused: each of them literally" "$(inside each $(
+    tr ' ' '\n' <<<"$SPECIAL" | sed 's/.*:.*/[&]/'))" none
 t "a refusal is on record with its reason" wait_for "$LIVENESS" audited \
     'net.deny.*it greets a host'
 is "nothing of it went upstream" \
@@ -163,6 +203,31 @@ if [ "$(id -u)" -eq 0 ] && command -v ip >/dev/null; then
 else
 	tap_skip "a name is asked for as it was judged" "needs root and ip"
 fi
+
+# --- budgets -------------------------------------------------------------------
+
+# budget LINE ...: as before, but for these.
+budget() {
+	monitor_stop
+	owner_file "$COVEN_HOME/coven.toml" "[network]
+$(printf '%s\n' "$@")
+[network.harness.exec]
+allow = [\"localhost:$TLS\"]
+addresses = [\"127.0.0.1:$TLS\"]"
+	need_monitor
+}
+
+budget "max_connections = 3" "max_mib = 1"
+is "so many at once, and no more" "$(inside many 5 localhost "$TLS")" \
+    "200 200 200 end end"
+is "so many bytes, and then none" "$(inside spend localhost "$TLS")" \
+    "broken end"
+budget "connections_per_s = 1"
+t "so many a second" grep -q "200 .*end" <(inside many 9 localhost "$TLS")
+for rule in max_connections max_mib connections_per_s; do
+	t "network.$rule is on record" wait_for "$LIVENESS" audited \
+	    "net.deny.*network.$rule"
+done
 
 # --- a session without rules --------------------------------------------------
 

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Stand-ins on loopback: HTTPS and HTTP that answer, each on a free port.
 
-Prints both ports.  "never" on standard error: somebody sent what must never
+Prints both ports, and that of HTTPS over IPv6 (0: there is none).  "never" on standard error: somebody sent what must never
 get here.
 """
 import http.server
+import socket
 import ssl
 import sys
 import threading
@@ -49,6 +50,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Six(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
 def main():
     tls = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     plain = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -61,11 +66,19 @@ def main():
             print("never: greeted as", name, file=sys.stderr, flush=True)
 
     context.sni_callback = names
-    # The handshake is made by the thread that serves.
-    tls.socket = context.wrap_socket(tls.socket, server_side=True,
-                                     do_handshake_on_connect=False)
-    threading.Thread(target=tls.serve_forever, daemon=True).start()
-    print(tls.server_port, plain.server_port, flush=True)
+    servers, six = [tls], 0
+    try:
+        servers.append(Six(("::1", 0), Handler))
+        six = servers[1].server_port
+    except OSError:
+        pass
+    for server in servers:
+        # The handshake is made by the thread that serves.
+        server.socket = context.wrap_socket(server.socket, server_side=True,
+                                            do_handshake_on_connect=False)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(tls.server_port, plain.server_port, six, flush=True)
     plain.serve_forever()
 
 
