@@ -33,7 +33,7 @@ struct ending {
 	bool			 answered;
 	struct msg_phased	 result;
 	char			 text[WORKER_NAME_MAX + 64];
-	struct timer		 deadline;
+	struct timer		 deadline, look;
 };
 
 static struct ending *
@@ -208,7 +208,6 @@ on_ready(struct child *c)
 		(void)chan_send(&c->control, MSG_PACK, &p, e->out);
 	else
 		(void)chan_send(&c->control, MSG_REMOVE, &r, -1);
-	mem_close(&e->out);
 }
 
 /* A name is a payload's: the worker has made it printable, or it lies. */
@@ -257,6 +256,16 @@ on_removed(struct chan *ch, const union msg_any *msg, int *fd)
 	return keep(e, ch, m->code, m->error, m->name);
 }
 
+/* What it says of the file is what the file says, or it is none. */
+static bool
+is_sized(const struct ending *e)
+{
+	struct stat st;
+
+	return fstat(e->out, &st) == 0 &&
+	    (uint64_t)st.st_size == e->result.packed;
+}
+
 static void
 finish_archive(struct ending *e)
 {
@@ -265,6 +274,12 @@ finish_archive(struct ending *e)
 	    e->result.code == WORKER_LATE);
 	int r;
 
+	if (good && !is_sized(e)) {
+		good = false;
+		e->result.code = WORKER_FAILED;
+		(void)snprintf(e->text, sizeof(e->text),
+		    "its size is not what was said");
+	}
 	FAILPOINT("monitor.work-before-name");
 	r = name_archive(e->monitor, e->id, good);
 	FAILPOINT("monitor.work-named");
@@ -298,6 +313,7 @@ ending_free(struct ending *e)
 	struct monitor *m = e->monitor;
 
 	timer_stop(m->loop, &e->deadline);
+	timer_stop(m->loop, &e->look);
 	uids_give(&m->uids, e->slot);
 	mem_close(&e->out);
 	m->ending = NULL;
@@ -336,6 +352,24 @@ static void
 on_deadline(struct timer *t)
 {
 	child_kill(&((struct ending *)t->ctx)->child);
+}
+
+/* It has its own bound, and what is no archiver any more has this one. */
+static void
+on_look(struct timer *t)
+{
+	struct ending *e = t->ctx;
+	struct monitor *m = e->monitor;
+	struct stat st;
+
+	if (fstat(e->out, &st) == 0 && (uint64_t)st.st_size >
+	    (uint64_t)m->conf.archive_max_mib << 20) {
+		log_warn("workspace %s: its archive is too large: its "
+		    "archiver is killed", e->id);
+		child_kill(&e->child);
+		return;
+	}
+	timer_start(m->loop, t, LIMIT_WATCH_MS);
 }
 
 static chan_handler *const handlers[MSG__COUNT] = {
@@ -510,4 +544,7 @@ ending_start(struct monitor *m, const char *id, uint32_t phase)
 	}
 	e->deadline = (struct timer){ .cb = on_deadline, .ctx = e };
 	timer_start(m->loop, &e->deadline, (int64_t)2 * LIMIT_PHASE_MS);
+	e->look = (struct timer){ .cb = on_look, .ctx = e };
+	if (phase == PHASE_ARCHIVE)
+		timer_start(m->loop, &e->look, LIMIT_WATCH_MS);
 }

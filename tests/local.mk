@@ -123,6 +123,7 @@ it_tests = \
 	tests/it/contract_launch.sh \
 	tests/it/crash_points.sh \
 	tests/it/evil.sh \
+	tests/it/evil_workers.sh \
 	tests/it/exec_basics.sh \
 	tests/it/extensions_wire.sh \
 	tests/it/failpoints.sh \

@@ -51,7 +51,7 @@ do_pack(const char *program, char **argv)
 	struct msg_pack m = { .max_bytes = UINT64_C(1) << 40,
 	    .max_entries = 1 << 24, .max_packed = UINT64_C(1) << 40,
 	    .ms = 600000, .level = argv[2] != NULL ?
-	    (uint32_t)atol(argv[2]) : 1 };
+	    (uint32_t)atol(argv[2]) : 2 };
 	struct work w;
 
 	work_pack(&w, program, must_open(argv[0], O_RDONLY | O_DIRECTORY),
