@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/cgroup2.h"
+#include "common/family.h"
 #include "common/jsonw.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -27,6 +28,7 @@
 #define PANIC_MS	5000	/* for everything to be gone */
 #define INITS_MAX	4096	/* in one round; there may be several */
 #define DEPTH_MAX	32
+#define ENDING_MS	500	/* for one that ends already */
 
 struct panic {
 	pid_t		 monitor;	/* 0: there is none */
@@ -66,31 +68,24 @@ open_init(pid_t pid, pid_t monitor)
 
 /* --- by the monitor's children ------------------------------------------ */
 
+struct an_init {
+	int		 fd;
+	bool		 session;	/* it has one */
+};
+
 struct found {
 	struct panic	*panic;
-	int		*fds;		/* NULL: they are only counted */
+	struct an_init	*inits;		/* NULL: they are only counted */
 	size_t		 n;
 };
 
 static void
-take_init(void *ctx, const struct proc *p)
+count(struct panic *p, bool session)
 {
-	struct found *f = ctx;
-	int fd;
-
-	if (!proc_is_init(p) || p->zombie || f->n == INITS_MAX)
-		return;
-	if (f->fds != NULL) {
-		fd = open_init(p->pid, f->panic->monitor);
-		if (fd == -1)
-			return;
-		f->fds[f->n] = fd;
-	}
-	f->n++;
-	if (proc_has_session(p))
-		f->panic->killed++;
+	if (session)
+		p->killed++;
 	else
-		f->panic->waiting++;
+		p->waiting++;
 }
 
 static int
@@ -102,25 +97,73 @@ left_ms(const struct panic *p)
 }
 
 /*
- * An init's end is the end of all that is in its namespace: the kernel kills
- * and waits for them first.
+ * Without a pid namespace an init's end ends nothing else, and a monitor that
+ * hangs ends nothing that comes to it.  So what descends from one goes first.
  */
 static void
-kill_inits(struct panic *p, const int *fds, size_t n)
+kill_family(const struct panic *p, pid_t init)
 {
-	for (size_t i = 0; i < n; i++)
-		if (syscall(SYS_pidfd_send_signal, fds[i], SIGKILL, NULL,
-		    0) == -1 && errno != ESRCH) {
-			ctl_err("panic: kill an init: %s", strerror(errno));
-			p->refused++;
-		}
-	for (size_t i = 0; i < n; i++) {
-		struct pollfd pfd = { .fd = fds[i], .events = POLLIN };
+	static pid_t pids[4096];
+	size_t n, i;
 
-		if (poll(&pfd, 1, left_ms(p)) != 1)
-			p->refused++;
-		(void)close(fds[i]);
+	do {
+		n = family_list(init, pids, nitems(pids));
+		for (i = 0; i < n; i++)
+			if (kill(pids[i], SIGKILL) == -1 && errno == EPERM)
+				return;
+		if (n != 0)
+			(void)poll(NULL, 0, 2);
+	} while (n != 0 && left_ms(p) != 0);
+}
+
+static void
+take_init(void *ctx, const struct proc *p)
+{
+	struct found *f = ctx;
+	int fd;
+
+	if (!proc_is_init(p) || p->zombie || f->n == INITS_MAX)
+		return;
+	if (f->inits != NULL) {
+		fd = open_init(p->pid, f->panic->monitor);
+		if (fd == -1)
+			return;
+		f->inits[f->n] = (struct an_init){ fd, proc_has_session(p) };
+		kill_family(f->panic, p->pid);
+	} else {
+		count(f->panic, proc_has_session(p));
 	}
+	f->n++;
+}
+
+/*
+ * An init's end is the end of all that is in its namespace: the kernel kills
+ * and waits for them first.  One that may not be killed may be ending already:
+ * a cgroup is empty a moment before its last process is gone.
+ */
+static void
+kill_inits(struct panic *p, const struct an_init *inits, size_t n)
+{
+	int refused = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (syscall(SYS_pidfd_send_signal, inits[i].fd, SIGKILL, NULL,
+		    0) == 0)
+			count(p, inits[i].session);
+		else if (errno != ESRCH)
+			refused = errno;
+	for (size_t i = 0; i < n; i++) {
+		struct pollfd pfd = { .fd = inits[i].fd, .events = POLLIN };
+		int ms = left_ms(p);
+
+		if (refused != 0 && ms > ENDING_MS)
+			ms = ENDING_MS;
+		if (poll(&pfd, 1, ms) != 1)
+			p->refused++;
+		(void)close(inits[i].fd);
+	}
+	if (refused != 0 && p->refused != 0)
+		ctl_err("panic: kill an init: %s", strerror(refused));
 }
 
 static void
@@ -131,10 +174,10 @@ by_children(struct panic *p)
 	/* A monitor that works may start another one meanwhile. */
 	while (p->monitor != 0 && p->refused == 0 && left_ms(p) != 0) {
 		f.n = 0;
-		f.fds = mem_zalloc(INITS_MAX, sizeof(*f.fds));
+		f.inits = mem_zalloc(INITS_MAX, sizeof(*f.inits));
 		proc_children(p->monitor, take_init, &f);
-		kill_inits(p, f.fds, f.n);
-		free(f.fds);
+		kill_inits(p, f.inits, f.n);
+		free(f.inits);
 		if (f.n == 0)
 			break;
 	}

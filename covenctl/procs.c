@@ -125,7 +125,9 @@ proc_own_userns(pid_t pid)
 bool
 proc_is_init(const struct proc *p)
 {
-	return p->first && strcmp(p->name, "coven-init") == 0;
+	/* Without namespaces it is no PID 1; it holds nothing then. */
+	return (p->first || p->no_new_privs) &&
+	    strcmp(p->name, "coven-init") == 0;
 }
 
 /* The last thing an init does for a session is to give its powers up. */

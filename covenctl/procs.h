@@ -31,7 +31,10 @@ void	proc_children(pid_t parent, void (*take)(void *, const struct proc *),
 /* Is it in a user namespace that is not the whole host's? */
 bool	proc_own_userns(pid_t);
 
-/* A sandbox's init: with a session, or prepared and waiting for one. */
+/*
+ * Of a monitor's child: a sandbox's init, with a session, or prepared and
+ * waiting for one?
+ */
 bool	proc_is_init(const struct proc *);
 bool	proc_has_session(const struct proc *);
 

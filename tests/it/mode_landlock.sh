@@ -107,6 +107,18 @@ t "one more runs" wait_for "$LIVENESS" pgrep -u "$OWNER" -f "$mark-4"
 monitor_kill
 t "the monitor killed, nothing of it is left" \
     wait_for "$LIVENESS" gone "$mark-4"
+launched() {
+	need_monitor
+	launch "\"bash\",\"-c\",\"setsid bash -c 'exec -a $mark-5 sleep 600' & \
+exec -a $mark-5 sleep 600\""
+	wait_for "$LIVENESS" pgrep -u "$OWNER" -f "$mark-5"
+}
+t "a last one runs" launched
+kill -STOP "$MONITOR_PID"
+ctl panic >"$W/out" 2>&1
+t "panic ends it while the monitor hangs" wait_for "$LIVENESS" gone "$mark-5"
+kill -CONT "$MONITOR_PID"
+monitor_stop
 need_monitor
 t "and its folders go with the next" wait_for "$LIVENESS" no_work
 
