@@ -37,7 +37,7 @@ MIB=${BENCH_MIB:-256}
 LIVE=${BENCH_LIVE:-500}
 IDLE=${BENCH_IDLE:-10000}
 FILES=${BENCH_FILES:-100000}
-COMPILES=${BENCH_COMPILES:-9}
+COMPILES=${BENCH_COMPILES:-7}
 TLS_MIB=${BENCH_TLS_MIB:-512}
 TLS=$(cd "$(dirname "$0")" && pwd)/tls.py
 LONG_ID=00000000-0000-4000-8000-000000000001
@@ -278,7 +278,10 @@ launches() {
 }
 
 export BENCH_PAUSE_MS=$PAUSE_MS
-launches ''
+for r in r1_ r2_ r3_; do
+	launches "$r"
+done
+middle launch_201_p50_us bwrap_spawn_p50_us
 unset BENCH_PAUSE_MS
 launches busy_
 
@@ -320,7 +323,7 @@ rm -f "$W/project/data"
 # Some seconds of work, few files: what is paid for is the system call.
 large_source() {
 	awk 'BEGIN {
-		for (i = 0; i < 2500; i++)
+		for (i = 0; i < 800; i++)
 			printf "int f%d(int a, const int *b) { int s = 0; " \
 			    "for (int i = 0; i < a; i++) s += b[i] * %d + " \
 			    "(s ^ (b[(i + %d) %% 16] >> 3)); return s; }\n",
