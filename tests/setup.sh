@@ -8,7 +8,7 @@ libsqlite3-dev libsodium-dev libtomlplusplus-dev libcmocka-dev \
 libsmartcols-dev libarchive-dev libssl-dev"
 TEST_PACKAGES="bubblewrap shellcheck strace valgrind cppcheck clang-tidy \
 mandoc util-linux procps openssl python3 python3-jsonschema python3-yaml \
-binutils git zsh fish"
+binutils e2fsprogs git iproute2 zsh fish"
 # For --long: a package, and machines to try it on.
 LONG_PACKAGES="debhelper lintian debootstrap systemd-container qemu-system-x86 \
 e2fsprogs"

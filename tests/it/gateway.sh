@@ -19,7 +19,10 @@ certificate() {
 certificate
 "$PYTHON" "$MITM" "$W/cert.pem" "$W/key.pem" >"$W/ports" 2>"$W/peer.log" &
 PEER=$!
-wait_for "$LIVENESS" test -s "$W/ports" || skip_all "no stand-in"
+wait_for "$LIVENESS" test -s "$W/ports" || {
+	tap_not_ok "the stand-in serves" "$W/peer.log"
+	tap_done
+}
 read -r TLS PLAIN SIX <"$W/ports"
 mkdir -m 700 "$COVEN_HOME" && give_owner "$COVEN_HOME"
 owner_file "$COVEN_HOME/coven.toml" "[network]

@@ -43,7 +43,10 @@ repository team/read && repository team/write && repository else/private
 : >"$W/seen"
 "$PYTHON" "$PEER_PY" "$W/ca" "$W/git" "$W/seen" >"$W/ports" 2>"$W/peer.log" &
 PEER=$!
-wait_for "$LIVENESS" test -s "$W/ports" || skip_all "no stand-in"
+wait_for "$LIVENESS" test -s "$W/ports" || {
+	tap_not_ok "the stand-in serves" "$W/peer.log"
+	tap_done
+}
 read -r TLS WRONG <"$W/ports"
 cp "$CLIENT" "$PROJECT/"
 
