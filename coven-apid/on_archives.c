@@ -184,19 +184,9 @@ static void
 on_dropped(struct request *r, const struct msg_reply *reply,
     struct rows *rows)
 {
-	autobuf struct buf body = { 0 };
-	struct jw j;
-
 	(void)rows;
-	if (is_refused(r, reply))
-		return;
-	jw_init(&j, &body);
-	jw_object(&j);
-	jw_kbool(&j, "ok", true);
-	jw_kbool(&j, "deleted", true);
-	jw_kstr(&j, "id", r->id);
-	jw_object_end(&j);
-	answer(r, 200, &body);
+	if (!is_refused(r, reply))
+		answer_done(r, "deleted");
 }
 
 void

@@ -212,21 +212,11 @@ static void
 on_discarded(struct request *r, const struct msg_reply *reply,
     struct rows *rows)
 {
-	autobuf struct buf body = { 0 };
-	struct jw j;
-
 	(void)rows;
-	if (reply->code != STORE_OK) {
+	if (reply->code == STORE_OK)
+		answer_done(r, "discarded");
+	else
 		answer_store_code(r, reply);
-		return;
-	}
-	jw_init(&j, &body);
-	jw_object(&j);
-	jw_kbool(&j, "ok", true);
-	jw_kbool(&j, "discarded", true);
-	jw_kstr(&j, "id", r->id);
-	jw_object_end(&j);
-	answer(r, 200, &body);
 }
 
 void

@@ -325,6 +325,21 @@ answer_accepted(struct request *r)
 	request_free(r);
 }
 
+void
+answer_done(struct request *r, const char *what)
+{
+	autobuf struct buf body = { 0 };
+	struct jw j;
+
+	jw_init(&j, &body);
+	jw_object(&j);
+	jw_kbool(&j, "ok", true);
+	jw_kbool(&j, what, true);
+	jw_kstr(&j, "id", r->id);
+	jw_object_end(&j);
+	answer(r, 200, &body);
+}
+
 /* Nothing was taken: the same bytes may be sent again. */
 static void
 answer_input_full(struct request *r, const char *id)

@@ -144,6 +144,8 @@ void	answer_error_field(struct request *, enum api_error,
 	    __attribute__((format(printf, 4, 5)));
 /* {"accepted":true,"ok":true} as 202 */
 void	answer_accepted(struct request *);
+/* {"ok":true,WHAT:true,"id":...} as 200: what the route's id names has gone. */
+void	answer_done(struct request *, const char *what);
 /* What a code of stored means where a route has no meaning of its own. */
 void	answer_store_code(struct request *, const struct msg_reply *);
 
