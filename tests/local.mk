@@ -89,7 +89,7 @@ check-valgrind:
 # Integration tests against the staged tree of ./run-tests are not part of
 # make check, which must pass in any build folder without root.
 EXTRA_DIST += tests/conformance.py tests/lib.sh tests/wire.sh \
-	tests/sandbox_rows.sh tests/setup.sh \
+	tests/sandbox_rows.sh tests/setup.sh tests/twins.sh \
 	tests/unit-inside.sh tests/lints.sh \
 	tests/it/run tests/it/auth.py tests/it/calls.py tests/it/container.py \
 	tests/it/gateway_client.py tests/it/gateway_peer.py tests/it/hog.py \

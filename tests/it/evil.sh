@@ -9,50 +9,9 @@
 # which of them are evil.  EVIL_ROUNDS: how often each; EVIL_SEED repeats.
 . "$(dirname "$0")/../lib.sh"
 ROUNDS=${EVIL_ROUNDS:-1}
-SEED=${EVIL_SEED:-$$}
-ROLES="apid confread gateway init resolver runner stored"
-note "EVIL_SEED=$SEED"
-# What an evil store answers is passed on: it need not fit the question.
-IT_REPLIES=
-
-W=$(mktemp -d /tmp/coven-it.XXXXXX) MONITOR_PID=
-for role in $ROLES; do
-	[ -x "$TOOLS/evil_$role" ] || skip_all "there is no evil_$role"
-done
-rm -rf "$W"
-EVIL=$(mktemp -d /tmp/coven-suite.XXXXXX) || exit 1
-cp -R "$SUITE/." "$EVIL/"
-for role in $ROLES; do
-	mv "$EVIL/libexec/coven/coven-$role" \
-	    "$EVIL/libexec/coven/coven-$role.good"
-	cp "$TOOLS/evil_$role" "$EVIL/libexec/coven/coven-$role"
-done
-chmod -R go+rX,go-w "$EVIL"
-for role in $ROLES; do
-	: >"$EVIL/libexec/coven/evil.$role"
-	chmod 666 "$EVIL/libexec/coven/evil.$role"
-done
-SUITE=$EVIL
-
-# evil_are [ROLE ...]: from their next life on; nobody: all are good.
-evil_are() {
-	local role
-
-	{
-		echo "seed $SEED"
-		echo "project $PROJECT"
-		for role; do
-			echo "evil $role"
-		done
-	} >"$EVIL/conf.new"
-	chmod 644 "$EVIL/conf.new"
-	mv "$EVIL/conf.new" "$EVIL/libexec/coven/evil.conf"
-}
-
-# lives ROLE: so far.
-lives() {
-	stat -c %s "$EVIL/libexec/coven/evil.$1"
-}
+# shellcheck source=tests/twins.sh
+. "$(dirname "$0")/../twins.sh"
+twins_stage apid confread gateway init resolver runner stored
 
 # --- the session that must not notice -------------------------------------
 

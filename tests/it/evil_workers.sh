@@ -3,44 +3,10 @@
 # one says or does, the monitor and stored live, what was not packed is not
 # gone, and when the good program is back the steps are taken after all.
 . "$(dirname "$0")/../lib.sh"
-ROLES="archiver remover applier"
-SEED=${EVIL_SEED:-$$}
-note "EVIL_SEED=$SEED"
-# What an evil worker answers is passed on: it need not fit the question.
-IT_REPLIES=
+# shellcheck source=tests/twins.sh
+. "$(dirname "$0")/../twins.sh"
+twins_stage archiver remover applier
 
-W=$(mktemp -d /tmp/coven-it.XXXXXX) MONITOR_PID=
-for role in $ROLES; do
-	[ -x "$TOOLS/evil_$role" ] || skip_all "there is no evil_$role"
-done
-rm -rf "$W"
-EVIL=$(mktemp -d /tmp/coven-suite.XXXXXX) || exit 1
-cp -R "$SUITE/." "$EVIL/"
-for role in $ROLES; do
-	mv "$EVIL/libexec/coven/coven-$role" \
-	    "$EVIL/libexec/coven/coven-$role.good"
-	cp "$TOOLS/evil_$role" "$EVIL/libexec/coven/coven-$role"
-	: >"$EVIL/libexec/coven/evil.$role"
-done
-chmod -R go+rX,go-w "$EVIL"
-chmod 666 "$EVIL"/libexec/coven/evil.*
-SUITE=$EVIL
-
-# evil_are [ROLE ...]: from their next life on; nobody: all are good.
-evil_are() {
-	local role
-
-	{
-		printf 'seed %s\nproject %s\n' "$SEED" "$PROJECT"
-		for role; do
-			echo "evil $role"
-		done
-	} >"$EVIL/conf.new"
-	chmod 644 "$EVIL/conf.new"
-	mv "$EVIL/conf.new" "$EVIL/libexec/coven/evil.conf"
-}
-
-lives() { stat -c %s "$EVIL/libexec/coven/evil.$1"; }
 lived() { test "$(($(lives "$1") - FIRST))" -ge "$2"; }
 folders() { find "$COVEN_HOME/work" -mindepth 1 -maxdepth 1 | wc -l; }
 left() { test "$(folders)" = "$1"; }
