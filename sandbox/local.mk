@@ -23,7 +23,8 @@ tests_unit_test_landlock_SOURCES = tests/unit/test_landlock.c
 tests_unit_test_landlock_LDADD = $(SANDBOX_LIBS) $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_profile_SOURCES = tests/unit/test_profile.c
 tests_unit_test_profile_LDADD = $(SANDBOX_LIBS) $(COMMON_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c
+tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c \
+	tests/unit/role_child.c tests/unit/role_child.h
 tests_unit_test_sandbox_LDADD = $(SANDBOX_LIBS) $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 # What the filters come to, as libseccomp prints it; see test_filter.c.

@@ -18,12 +18,15 @@
 #include "common/mem.h"
 #include "common/memfd.h"
 #include "coven-runner/run.h"
+#include "sandbox/landlock.h"
+#include "sandbox/profile.h"
 #include "sandbox/role.h"
 #include "tests/unit/redactor_fixture.h"
 #include "tests/unit/runner_json.h"
 #include "tests/unit/runner_world.h"
 
-bool world_confined;
+/* The real program, confined, and not its library in a fork. */
+static bool world_confined;
 
 /* --- the runner --- */
 
@@ -475,4 +478,23 @@ world_answer(struct world *w, const void *p, size_t n, bool eof)
 	world_input(w, 0, p, n, eof);
 	assert_true(world_wait(w, replied, SOON));
 	return w->reply[0] - 1;
+}
+
+/* --- a program of tests --- */
+
+int
+world_main(const struct CMUnitTest *tests, size_t n,
+    const struct CMUnitTest *confined, size_t nconfined)
+{
+	int failed;
+
+	signal(SIGPIPE, SIG_IGN);
+	failed = _cmocka_run_group_tests("tests", tests, n, NULL, NULL);
+	if (landlock_abi() == 0 && profile_probe_userns() < 0) {
+		print_message("SKIP confined: nothing here confines a role\n");
+		return failed;
+	}
+	world_confined = true;
+	return failed + _cmocka_run_group_tests("confined", confined,
+	    nconfined, NULL, NULL);
 }

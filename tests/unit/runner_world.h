@@ -36,9 +36,6 @@ struct world {
 	bool		 stored_lost, init_lost, monitor_lost;
 };
 
-/* Set: run the real program, confined, not its library in a fork. */
-extern bool	 world_confined;
-
 struct world_spec {
 	enum transport	 transport;
 	const char	*harness;	/* NULL: exec */
@@ -48,6 +45,13 @@ struct world_spec {
 	uint32_t	 wall_s;
 	uint64_t	 output;
 };
+
+/*
+ * A program's main: tests with the runner's library in a fork, then confined
+ * ones with the real program as it runs.  How many failed.
+ */
+int	world_main(const struct CMUnitTest *tests, size_t,
+	    const struct CMUnitTest *confined, size_t);
 
 /* A runner that is running, stored resumed at 0. */
 void	world_start(struct world *, const struct world_spec *);

@@ -24,8 +24,6 @@
 #include "coven-runner/out.h"
 #include "coven-runner/run.h"
 #include "coven-runner/window.h"
-#include "sandbox/landlock.h"
-#include "sandbox/profile.h"
 #include "tests/unit/runner_world.h"
 
 static const struct world_spec pipes = { .transport = TRANSPORT_PIPES };
@@ -515,14 +513,6 @@ main(void)
 		cmocka_unit_test(a_slow_store_slows_the_payload),
 		cmocka_unit_test(a_store_that_lies_ends_the_runner),
 	};
-	int failed;
 
-	signal(SIGPIPE, SIG_IGN);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	if (landlock_abi() == 0 && profile_probe_userns() < 0) {
-		print_message("SKIP confined: nothing here confines a role\n");
-		return failed;
-	}
-	world_confined = true;
-	return failed + cmocka_run_group_tests(confined, NULL, NULL);
+	return world_main(tests, nitems(tests), confined, nitems(confined));
 }

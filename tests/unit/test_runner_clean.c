@@ -14,8 +14,6 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "redact/redact.h"
-#include "sandbox/landlock.h"
-#include "sandbox/profile.h"
 #include "tests/unit/runner_world.h"
 
 static const struct world_spec pipes = { .transport = TRANSPORT_PIPES };
@@ -131,14 +129,6 @@ main(void)
 	const struct CMUnitTest confined[] = {
 		cmocka_unit_test(secrets_are_not_sent),
 	};
-	int failed;
 
-	signal(SIGPIPE, SIG_IGN);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	if (landlock_abi() == 0 && profile_probe_userns() < 0) {
-		print_message("SKIP confined: nothing here confines a role\n");
-		return failed;
-	}
-	world_confined = true;
-	return failed + cmocka_run_group_tests(confined, NULL, NULL);
+	return world_main(tests, nitems(tests), confined, nitems(confined));
 }

@@ -22,8 +22,6 @@
 #include "coven-runner/input.h"
 #include "coven-runner/out.h"
 #include "coven-runner/run.h"
-#include "sandbox/landlock.h"
-#include "sandbox/profile.h"
 #include "tests/unit/runner_world.h"
 
 static const struct world_spec pipes = { .transport = TRANSPORT_PIPES };
@@ -264,14 +262,6 @@ main(void)
 		cmocka_unit_test(a_terminal_has_the_size_that_it_is_given),
 		cmocka_unit_test(a_terminal_closed_by_all_may_be_opened_again),
 	};
-	int failed;
 
-	signal(SIGPIPE, SIG_IGN);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	if (landlock_abi() == 0 && profile_probe_userns() < 0) {
-		print_message("SKIP confined: nothing here confines a role\n");
-		return failed;
-	}
-	world_confined = true;
-	return failed + cmocka_run_group_tests(confined, NULL, NULL);
+	return world_main(tests, nitems(tests), confined, nitems(confined));
 }

@@ -33,199 +33,9 @@
 #include "sandbox/landlock.h"
 #include "sandbox/profile.h"
 #include "sandbox/role.h"
+#include "tests/unit/role_child.h"
 
 #define NOBODY	65534
-
-/* --- a role, started as the monitor would -------------------------------- */
-
-typedef int	 probe_fn(struct chan *control);
-
-struct start {
-	enum role	 role;
-	uid_t		 uid;
-	bool		 no_userns;
-	probe_fn	*probe;
-	int		 fd4;		/* instead of the row's; 0: the row's */
-};
-
-struct child {
-	pid_t	pid;
-	int	control, log, proc;
-	char	lines[8192];
-	int	status;
-};
-
-static char folder[] = "/tmp/test_sandbox.XXXXXX";
-
-static chan_handler *const no_handlers[MSG__COUNT];
-
-static void
-become(uid_t uid)
-{
-	if (geteuid() != uid && (setresgid(uid, uid, uid) == -1 ||
-	    setresuid(uid, uid, uid) == -1))
-		_exit(200);
-	/* As after the exec by which a role really starts. */
-	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-}
-
-/* Exactly those of the row: 0, 1, 2 log, 3 control, 4 and 5 folders. */
-static void
-lay_out(int control, int log, int dir, bool two)
-{
-	int null = open("/dev/null", O_RDWR);
-	int last = two ? 5 : dir >= 0 ? 4 : 3, fd;
-	const int from[] = { null, null, log, control, dir, dir };
-	int high[6];
-
-	for (fd = 0; fd <= last; fd++)
-		high[fd] = fcntl(from[fd], F_DUPFD, 100);
-	for (fd = 0; fd <= last; fd++)
-		if (dup2(high[fd], fd) == -1)
-			_exit(201);
-	if (close_range((unsigned)last + 1, ~0U, 0) == -1)
-		_exit(202);
-}
-
-static _Noreturn void
-run_role(const struct start *s, int control, int log, int dir)
-{
-	char name[] = "role", option[] = ROLE_NO_USERNS;
-	char *argv[] = { name, option, NULL };
-	struct chan chan;
-	struct loop *loop;
-
-	lay_out(control, log, dir, s->role == ROLE_APPLIER);
-	become(s->uid);
-	log_init(NULL, LOG_LEVEL_DEBUG);
-	role_options(s->no_userns ? 2 : 1, argv);
-	loop = loop_new();
-	role_start(s->role, loop, &chan, no_handlers, NULL);
-	_exit(s->probe(&chan));
-}
-
-static void
-make_ends(int sock[2], int log[2])
-{
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
-	    sock), 0);
-	assert_int_equal(pipe2(log, O_CLOEXEC), 0);
-}
-
-static void
-start(struct child *c, const struct start *s)
-{
-	int sock[2], log[2], dir = s->fd4 > 0 ? dup(s->fd4) : -1;
-	char path[64];
-
-	make_ends(sock, log);
-	if (profile_of(s->role)->last_fd >= ROLE_FD_FOLDER && dir == -1)
-		dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	*c = (struct child){ .control = sock[0], .log = log[0], .proc = -1 };
-	c->pid = fork();
-	assert_true(c->pid >= 0);
-	if (c->pid == 0)
-		run_role(s, sock[1], log[1], dir);
-	(void)snprintf(path, sizeof(path), "/proc/%d", (int)c->pid);
-	c->proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	(void)close(sock[1]);
-	(void)close(log[1]);
-	mem_close(&dir);
-}
-
-/* The end of a child, and everything it logged. */
-static void
-finish(struct child *c)
-{
-	size_t n = 0;
-	ssize_t r;
-
-	(void)shutdown(c->control, SHUT_RDWR);
-	while (n < sizeof(c->lines) - 1 && (r = read(c->log, c->lines + n,
-	    sizeof(c->lines) - 1 - n)) > 0)
-		n += (size_t)r;
-	c->lines[n] = '\0';
-	assert_int_equal(waitpid(c->pid, &c->status, 0), c->pid);
-	mem_close(&c->control);
-	mem_close(&c->log);
-	mem_close(&c->proc);
-}
-
-static void
-await_hello(struct child *c)
-{
-	struct pollfd p = { .fd = c->control, .events = POLLIN };
-	uint8_t digest[MSG_DIGEST_LEN];
-	union msg_any msg;
-	char packet[512];
-	ssize_t n;
-
-	assert_int_equal(poll(&p, 1, 20000), 1);
-	n = recv(c->control, packet, sizeof(packet), 0);
-	if (n <= 0) {
-		finish(c);
-		fail_msg("no HELLO, status %#x:\n%s", (unsigned)c->status,
-		    c->lines);
-	}
-	assert_int_equal(msg_decode_exact(packet, (size_t)n, MSG_HELLO, &msg),
-	    0);
-	msg_table_digest(digest);
-	assert_int_equal(msg.hello.digest.len, sizeof(digest));
-	assert_memory_equal(msg.hello.digest.p, digest, sizeof(digest));
-}
-
-static void
-say_verified(struct child *c)
-{
-	struct msg_verified v = { 0 };
-	autobuf struct buf b = { 0 };
-
-	assert_int_equal(msg_encode(&b, MSG_VERIFIED, &v), 0);
-	assert_int_equal(send(c->control, buf_head(&b), buf_left(&b),
-	    MSG_NOSIGNAL), buf_left(&b));
-}
-
-static void
-read_status(struct child *c, char *text, size_t size)
-{
-	autoclose int fd = openat(c->proc, "status", O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	assert_true(fd >= 0);
-	n = read(fd, text, size - 1);
-	assert_true(n > 0);
-	text[n] = '\0';
-}
-
-/* Through HELLO, what the kernel says, and VERIFIED. */
-static void
-greet_verified(struct child *c, enum role role)
-{
-	char text[8192], why[256] = "";
-
-	await_hello(c);
-	read_status(c, text, sizeof(text));
-	if (profile_verify(role, text, why, sizeof(why)) != 0)
-		fail_msg("%s: %s", msg_role_name(role), why);
-	say_verified(c);
-}
-
-static void
-start_verified(struct child *c, const struct start *s)
-{
-	start(c, s);
-	greet_verified(c, s->role);
-}
-
-static void
-expect_end(struct child *c, const char *what, int sig, int code)
-{
-	finish(c);
-	if (sig != 0 ? !WIFSIGNALED(c->status) || WTERMSIG(c->status) != sig :
-	    !WIFEXITED(c->status) || WEXITSTATUS(c->status) != code)
-		fail_msg("%s: status %#x, log:\n%s", what,
-		    (unsigned)c->status, c->lines);
-}
 
 /* --- every role by every kind of user ------------------------------------ */
 
@@ -312,9 +122,9 @@ every_role_is_confined(void **state)
 			    do_nothing, 0 };
 			char text[8192], why[128];
 
-			start(&c, &s);
-			await_hello(&c);
-			read_status(&c, text, sizeof(text));
+			child_start(&c, &s);
+			child_await_hello(&c);
+			child_read_status(&c, text, sizeof(text));
 			assert_int_equal(profile_verify(s.role, text, why,
 			    sizeof(why)), 0);
 			for (n = 0; userns_works && n < nitems(names); n++)
@@ -330,8 +140,8 @@ every_role_is_confined(void **state)
 			if (userns_works)
 				assert_non_null(strstr(text,
 				    "CapBnd:\t0000000000000000"));
-			say_verified(&c);
-			expect_end(&c, msg_role_name(s.role), 0, 0);
+			child_say_verified(&c);
+			child_expect(&c, msg_role_name(s.role), 0, 0);
 		}
 }
 
@@ -350,13 +160,13 @@ without_userns_the_rest_holds(void **state)
 			bool can = can_confine(uid[k], true);
 			char end;
 
-			start(&c, &s);
+			child_start(&c, &s);
 			if (can)
-				greet_verified(&c, s.role);
+				child_greet(&c, s.role);
 			else
 				assert_int_equal(recv(c.control, &end, 1, 0),
 				    0);
-			expect_end(&c, msg_role_name(s.role), 0,
+			child_expect(&c, msg_role_name(s.role), 0,
 			    can ? 0 : FATAL_STATUS);
 			if (uid[k] != 0)
 				assert_non_null(strstr(c.lines,
@@ -495,8 +305,8 @@ refused_calls_kill(void **state)
 				continue;
 			if (geteuid() != 0)
 				s.uid = geteuid();
-			start_verified(&c, &s);
-			expect_end(&c, crimes[k].name, SIGSYS, 0);
+			child_start_verified(&c, &s);
+			child_expect(&c, crimes[k].name, SIGSYS, 0);
 			if (crimes[k].named && strstr(c.lines,
 			    "refused syscall") == NULL)
 				fail_msg("%s is not named in:\n%s",
@@ -555,8 +365,8 @@ stored_has_its_folder_alone(void **state)
 
 			if (!can_confine(uid[k], no))
 				continue;
-			start_verified(&c, &s);
-			expect_end(&c, "folder", 0, 0);
+			child_start_verified(&c, &s);
+			child_expect(&c, "folder", 0, 0);
 		}
 }
 
@@ -592,8 +402,10 @@ folders_lead_nowhere_else(void **state)
 	size_t i, k;
 
 	(void)state;
-	if (!userns_works)
+	if (!userns_works) {
+		print_message("SKIP: the root is the host's\n");
 		skip();
+	}
 	for (k = 0; k < users(uid); k++)
 		for (i = 0; i < nitems(roles); i++) {
 			struct start s = { .role = roles[i], .uid = uid[k],
@@ -601,8 +413,8 @@ folders_lead_nowhere_else(void **state)
 
 			if (roles[i] != ROLE_APPLIER)
 				s.probe = look_up_one;
-			start_verified(&c, &s);
-			expect_end(&c, msg_role_name(roles[i]), 0, 0);
+			child_start_verified(&c, &s);
+			child_expect(&c, msg_role_name(roles[i]), 0, 0);
 		}
 }
 
@@ -615,15 +427,15 @@ stored_takes_a_detached_mount(void **state)
 	struct child c;
 
 	(void)state;
-	tree = (int)syscall(SYS_open_tree, AT_FDCWD, folder,
+	tree = (int)syscall(SYS_open_tree, AT_FDCWD, child_folder,
 	    1 /* OPEN_TREE_CLONE */ | O_CLOEXEC);
 	if (tree == -1 || !userns_works) {
 		print_message("SKIP: detached mounts need root\n");
 		skip();
 	}
 	s.fd4 = tree;
-	start_verified(&c, &s);
-	expect_end(&c, "detached mount", 0, 0);
+	child_start_verified(&c, &s);
+	child_expect(&c, "detached mount", 0, 0);
 }
 
 /* --- apid's clients ------------------------------------------------------ */
@@ -647,9 +459,9 @@ as_owner_nobody(void)
 	struct start s = { ROLE_APID, NOBODY, false, who_calls, 0 };
 	struct child c;
 
-	become(NOBODY);
-	start_verified(&c, &s);
-	finish(&c);
+	child_become(NOBODY);
+	child_start_verified(&c, &s);
+	child_finish(&c);
 	return WIFEXITED(c.status) ? WEXITSTATUS(c.status) : 254;
 }
 
@@ -667,8 +479,8 @@ apid_tells_its_owner_from_strangers(void **state)
 		skip();
 	}
 	/* A stranger (root here) reads as the overflow uid. */
-	start_verified(&c, &s);
-	expect_end(&c, "stranger", 0, 2);
+	child_start_verified(&c, &s);
+	child_expect(&c, "stranger", 0, 2);
 	/* The owner does not, even where he has that very uid outside. */
 	pid = fork();
 	if (pid == 0)
@@ -687,27 +499,28 @@ silence_and_lies_end_a_role(void **state)
 	struct child c;
 
 	(void)state;
-	start(&c, &s);
-	await_hello(&c);
-	expect_end(&c, "closed", 0, FATAL_STATUS);
-	start(&c, &s);
-	await_hello(&c);
+	child_start(&c, &s);
+	child_await_hello(&c);
+	child_expect(&c, "closed", 0, FATAL_STATUS);
+	child_start(&c, &s);
+	child_await_hello(&c);
 	assert_int_equal(send(c.control, "nonsense", 8, 0), 8);
-	expect_end(&c, "nonsense", 0, FATAL_STATUS);
+	child_expect(&c, "nonsense", 0, FATAL_STATUS);
 }
 
 static void
 inherited_descriptors_are_closed(void **state)
 {
 	/* confread's row ends at 3: the folder on 4 is one too many. */
-	autoclose int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int dir = open(child_folder,
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct start s = { .role = ROLE_CONFREAD, .uid = geteuid(),
 	    .probe = do_nothing, .fd4 = dir };
 	struct child c;
 
 	(void)state;
-	start_verified(&c, &s);
-	expect_end(&c, "inherited", 0, 0);
+	child_start_verified(&c, &s);
+	child_expect(&c, "inherited", 0, 0);
 	assert_non_null(strstr(c.lines, "close descriptor 4"));
 }
 
@@ -732,20 +545,20 @@ a_role_dies_with_its_monitor(void **state)
 	ssize_t n;
 
 	(void)state;
-	make_ends(sock, log);
+	child_ends(sock, log);
 	c = (struct child){ .control = sock[0], .log = log[0], .proc = -1 };
 	c.pid = fork();
 	if (c.pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (fork() == 0)
-			run_role(&s, sock[1], log[1], -1);
+			child_run(&s, sock[1], log[1], -1);
 		(void)waitpid(-1, &status, 0);	/* only if it fails */
 		_exit(1);
 	}
 	(void)close(sock[1]);
 	(void)close(log[1]);
-	await_hello(&c);
-	say_verified(&c);
+	child_await_hello(&c);
+	child_say_verified(&c);
 	/* The role sleeps in the kernel now, or is about to. */
 	assert_int_equal(kill(c.pid, SIGKILL), 0);
 	assert_int_equal(waitpid(c.pid, &status, 0), c.pid);
@@ -763,8 +576,8 @@ static int
 make_folder(void **state)
 {
 	(void)state;
-	assert_non_null(mkdtemp(folder));
-	assert_int_equal(chmod(folder, 0777), 0);
+	assert_non_null(mkdtemp(child_folder));
+	assert_int_equal(chmod(child_folder, 0777), 0);
 	landlock_works = landlock_abi() > 0;
 	userns_works = profile_probe_userns() == 0;
 	if (!userns_works)
@@ -777,7 +590,7 @@ static int
 remove_folder(void **state)
 {
 	(void)state;
-	return rmdir(folder);
+	return rmdir(child_folder);
 }
 
 int
